@@ -1,0 +1,32 @@
+"""What the kernel must know of user code: how to make an agent and run a message."""
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Protocol
+
+from agentmesh.kernel.envelope import Envelope
+
+if TYPE_CHECKING:
+    from agentmesh.kernel.cell import Cell
+    from agentmesh.kernel.turn import Turn
+
+Reply = tuple[str, bytes]
+"""Name of the reply's type and its JSON."""
+
+
+class Behavior(Protocol):
+    """An agent type, seen from the kernel. The sdk makes one per decorated class or function."""
+
+    concurrency: int
+    """How many turns may be open at once in one cell."""
+
+    def create(self, state: bytes) -> object:
+        """Make an instance from the JSON of its initial state (empty for defaults)."""
+        ...
+
+    def reentrant(self, envelope: Envelope) -> bool:
+        """Tell whether the message may interleave with the turn that waits for it."""
+        ...
+
+    def run(self, cell: "Cell", turn: "Turn") -> Awaitable[Reply]:
+        """Handle the turn's message on the cell's instance and return the encoded reply."""
+        ...

@@ -1,0 +1,21 @@
+"""How an effect is identified across runs and forks.
+
+An effect's *id* (turn, issue number) names it in its run. Its *key* names it
+wherever the same is asked again: who asked, what caused the turn, what was
+asked, and the how-many-th time. Neither depends on the order in which effects
+finish, and neither contains the name of a run or fork.
+"""
+
+from hashlib import blake2b
+
+from agentmesh.kernel.turn import Turn
+
+
+def effect_key(address: str, turn: Turn, kind: str, name: str, request: bytes) -> str:
+    """Return the key of the next effect with this request in a turn, 32 hex digits."""
+    digest = blake2b(request, digest_size=16).hexdigest()
+    same = f"{kind}\x1f{name}\x1f{digest}"
+    occurrence = turn.occurrences.get(same, 0)
+    turn.occurrences[same] = occurrence + 1
+    identity = f"{address}\x1f{turn.envelope.id}\x1f{same}\x1f{occurrence}"
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,77 @@
+"""Randomness as a function of identity: the n-th draw under a key is always the same.
+
+A generator is named by what draws (run seed, agent, cause), never by when it
+draws, so that a run and its counterfactual share randomness wherever they agree
+(Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; here the
+keyed permutation is BLAKE2b over a counter).
+"""
+
+import random
+from hashlib import blake2b
+
+_WORD_BITS = 512
+
+
+class KeyedRandom(random.Random):
+    """A `random.Random` whose stream is named by a key.
+
+    Args:
+        identity: What names the stream: equal identities draw equal values.
+    """
+
+    def __init__(self, *identity: str) -> None:
+        self._key = blake2b("\x1f".join(identity).encode("utf-8", "surrogatepass")).digest()
+        self._counter = 0
+        self._pool = 0
+        self._pool_bits = 0
+        super().__init__(0)
+
+    def getrandbits(self, k: int, /) -> int:
+        """Return the next `k` bits of the stream."""
+        if k < 0:
+            message = "number of bits must be non-negative"
+            raise ValueError(message)
+        while self._pool_bits < k:
+            counter = self._counter.to_bytes(16, "little")
+            block = blake2b(counter, key=self._key, digest_size=64).digest()
+            self._pool |= int.from_bytes(block, "little") << self._pool_bits
+            self._pool_bits += _WORD_BITS
+            self._counter += 1
+        value = self._pool & ((1 << k) - 1)
+        self._pool >>= k
+        self._pool_bits -= k
+        return value
+
+    def random(self) -> float:
+        """Return the next float in [0, 1), with 53 bits."""
+        return self.getrandbits(53) * (1.0 / 9007199254740992.0)
+
+    def randbytes(self, n: int) -> bytes:
+        """Return the next `n` bytes of the stream."""
+        return self.getrandbits(n * 8).to_bytes(n, "little")
+
+    def seed(self, a: object = None, version: int = 2) -> None:
+        """Restart the stream under a key derived from this one and `a`.
+
+        `random.seed(x)` inside a handler is common in code nobody wrote for
+        agentmesh; it must neither raise nor leave the identity behind.
+        """
+        del version
+        if a is not None and a != 0:
+            self._key = blake2b(repr(a).encode(), key=self._key).digest()
+        self._counter = self._pool = self._pool_bits = 0
+        self.gauss_next: float | None = None
+
+    def getstate(self) -> tuple[object, ...]:
+        """Return the position in the stream."""
+        return (self._key, self._counter, self._pool, self._pool_bits, self.gauss_next)
+
+    def setstate(self, state: tuple[object, ...]) -> None:
+        """Go to a position that `getstate` returned."""
+        key, counter, pool, pool_bits, gauss_next = state
+        assert isinstance(key, bytes)
+        assert isinstance(counter, int)
+        assert isinstance(pool, int)
+        assert isinstance(pool_bits, int)
+        self._key, self._counter, self._pool, self._pool_bits = key, counter, pool, pool_bits
+        self.gauss_next = gauss_next  # type: ignore[assignment]
