@@ -50,10 +50,13 @@ class Cell:
 
     Args:
         behavior: The agent type.
+        run: What the layers above want to find again from inside a handler; the
+            kernel never looks at it.
     """
 
-    def __init__(self, behavior: Behavior) -> None:
+    def __init__(self, behavior: Behavior, run: object = None) -> None:
         self.behavior = behavior
+        self.run = run
         self.address = ""
         """`Type/key`; set by `Started`."""
         self.instance: object = None

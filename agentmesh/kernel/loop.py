@@ -102,7 +102,8 @@ class AgentLoop(asyncio.AbstractEventLoop):
     """How `agentmesh.ambient` recognises that it is inside a handler."""
 
     def __init__(self, owner: Owner) -> None:
-        self._owner = owner
+        self.owner = owner
+        """The cell whose code runs here."""
         self._ready: deque[asyncio.Handle] = deque()
         self._serial = 0
         self.origin = 0
@@ -160,7 +161,7 @@ class AgentLoop(asyncio.AbstractEventLoop):
 
     def read_wall_ns(self) -> int:
         """Return the logical time since the epoch; each reading advances it a little."""
-        owner = self._owner
+        owner = self.owner
         owner.now += TICK_NS
         return owner.now
 
@@ -170,13 +171,13 @@ class AgentLoop(asyncio.AbstractEventLoop):
 
     def generator(self) -> "random.Random":
         """Return the generator of the turn that runs."""
-        return self._owner.generator()
+        return self.owner.generator()
 
     # --- what asyncio calls --------------------------------------------------------------------
 
     def time(self) -> float:
         """Return the logical time in seconds since the cell's first event."""
-        return (self._owner.now - self.origin) / 1e9
+        return (self.owner.now - self.origin) / 1e9
 
     def call_soon(
         self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
@@ -211,11 +212,11 @@ class AgentLoop(asyncio.AbstractEventLoop):
         timer = AgentTimer(when, callback, args, self, context)
         timer.due_ns = self.origin + round(when * 1e9)
         timer._scheduled = True
-        self._owner.start_timer(timer)
+        self.owner.start_timer(timer)
         return timer
 
     def _timer_handle_cancelled(self, timer: "AgentTimer") -> None:
-        self._owner.cancel_timer(timer)
+        self.owner.cancel_timer(timer)
 
     def create_future(self) -> asyncio.Future[object]:
         return AgentFuture(loop=self)
@@ -227,7 +228,7 @@ class AgentLoop(asyncio.AbstractEventLoop):
         if context is not None:
             kw["context"] = context
         task = AgentTask(coro, loop=self, name=name or "task", **kw)
-        self._owner.adopt_task(task)
+        self.owner.adopt_task(task)
         return task
 
     def run_in_executor(  # type: ignore[override]
@@ -262,10 +263,10 @@ class AgentLoop(asyncio.AbstractEventLoop):
         del handler  # unhandled exceptions always reach the journal
 
     def call_exception_handler(self, context: dict[str, object]) -> None:
-        self._owner.report(context)
+        self.owner.report(context)
 
     def default_exception_handler(self, context: dict[str, object]) -> None:
-        self._owner.report(context)
+        self.owner.report(context)
 
     def get_debug(self) -> bool:
         return False
@@ -287,7 +288,7 @@ class AgentLoop(asyncio.AbstractEventLoop):
         del timeout
 
     def _asyncgen_first(self, agen: AsyncGenerator[object, object]) -> None:
-        self._owner.adopt_asyncgen(agen)
+        self.owner.adopt_asyncgen(agen)
 
     def _asyncgen_last(self, agen: AsyncGenerator[object, object]) -> None:
         # Garbage collection is not a scheduling event: the owner keeps generators

@@ -1,0 +1,164 @@
+"""An agent type as the kernel sees it: decode the message, run the handler, encode the reply."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
+
+from pydantic import ValidationError
+
+from agentmesh.errors import InvalidMessageError, UnknownAgentError
+from agentmesh.kernel.behavior import Reply
+from agentmesh.kernel.cell import Cell
+from agentmesh.kernel.envelope import Envelope
+from agentmesh.kernel.turn import Turn
+from agentmesh.sdk import message
+from agentmesh.sdk.agent import AgentType, HandlerSpec, accepted
+
+_NO_REPLY: Reply = ("", b"null")
+
+
+class AgentBehavior:
+    """Implements the kernel's `Behavior` for one agent type."""
+
+    def __init__(self, agent_type: AgentType) -> None:
+        self.agent_type = agent_type
+        self.concurrency = agent_type.concurrency
+        self._handlers = agent_type.handlers
+
+    def create(self, state: bytes) -> object:
+        """Make an instance; None for an agent that is a function."""
+        schema = self.agent_type.state
+        if schema is None:
+            return None
+        assert isinstance(self.agent_type.target, type)
+        return schema.create(self.agent_type.target, state)
+
+    def reentrant(self, envelope: Envelope) -> bool:
+        """Tell whether the message's handler may interleave with the turn that waits for it."""
+        spec = self._handlers.get(envelope.handler)
+        return spec is not None and spec.options.reentrant
+
+    async def run(self, cell: Cell, turn: Turn) -> Reply:
+        """Handle one message.
+
+        Raises:
+            UnknownAgentError: The type has no such handler.
+            InvalidMessageError: The payload does not fit the handler's hints.
+        """
+        envelope = turn.envelope
+        spec = self._handlers.get(envelope.handler)
+        if spec is None:
+            raise self._unknown(envelope)
+        arguments = self._arguments(spec, envelope, cell.instance)
+        if spec.options.opaque:
+            return await _run_opaque(self.agent_type, spec, cell, envelope, arguments)
+        if spec.signature.streaming:
+            return await _run_stream(spec, cell, turn, arguments)
+        result = await cast("Awaitable[object]", spec.function(*arguments))
+        return _encode_reply(spec, result)
+
+    def _arguments(
+        self, spec: HandlerSpec, envelope: Envelope, instance: object
+    ) -> tuple[object, ...]:
+        own = (instance,) if spec.method else ()
+        if not spec.signature.accepts:
+            return own
+        adapter = spec.signature.adapters.get(envelope.type)
+        if adapter is None:
+            raise InvalidMessageError(
+                f"{spec.shown} got a {envelope.type or 'message without type'} from "
+                f"{envelope.src}; it takes {accepted(spec)}.",
+                cause="Usually sender and receiver run different versions of the program.",
+                fix="Deploy the same code to all hosts of a run.",
+            )
+        try:
+            return (*own, message.decode(envelope.payload, adapter))
+        except (ValidationError, ValueError) as error:
+            detail = message.problems(error) if isinstance(error, ValidationError) else str(error)
+            raise InvalidMessageError(
+                f"{spec.shown} got an invalid {envelope.type} from {envelope.src}: {detail}.",
+                fix="Correct the sender, or the message's fields.",
+            ) from None
+
+    def _unknown(self, envelope: Envelope) -> UnknownAgentError:
+        known = ", ".join(sorted(self._handlers))
+        return UnknownAgentError(
+            f"Agent {self.agent_type.name} has no handler {envelope.handler!r}; it has: {known}.",
+            cause="Usually the method lacks @am.handler, or the sender runs other code.",
+            fix="Decorate the method, or correct the name.",
+        )
+
+
+def _encode_reply(spec: HandlerSpec, result: object) -> Reply:
+    if result is None:
+        returns_none = spec.signature.returns_text in ("None", "NoneType")
+        if returns_none:
+            return _NO_REPLY
+    try:
+        checked = spec.signature.returns.validate_python(result)
+        data = message.encode(checked, spec.signature.returns)
+    except (ValidationError, ValueError, TypeError) as error:
+        detail = message.problems(error) if isinstance(error, ValidationError) else str(error)
+        raise InvalidMessageError(
+            f"{spec.shown} returned {type(result).__name__}, but declares "
+            f"`-> {spec.signature.returns_text}`: {detail}.",
+            fix="Return what the hint says, or correct the hint.",
+        ) from None
+    return type(result).__name__, data
+
+
+async def _run_stream(
+    spec: HandlerSpec, cell: Cell, turn: Turn, arguments: tuple[object, ...]
+) -> Reply:
+    async for item in cast("AsyncIterator[object]", spec.function(*arguments)):
+        cell.send_chunk(turn, *_encode_reply(spec, item))
+    return _NO_REPLY
+
+
+async def _run_opaque(
+    agent_type: AgentType,
+    spec: HandlerSpec,
+    cell: Cell,
+    envelope: Envelope,
+    arguments: tuple[object, ...],
+) -> Reply:
+    """Run the whole handler outside as one effect; state goes in and comes back as JSON."""
+    schema = agent_type.state
+    state = schema.dump(cell.instance) if schema is not None else b"null"
+    request = b'{"handler":%b,"message":%b,"state":%b}' % (
+        message.encode(spec.name),
+        envelope.payload or b"null",
+        state,
+    )
+
+    async def perform(emit: Callable[[bytes], None]) -> bytes:
+        del emit
+        return await asyncio.to_thread(_call_opaque, agent_type, spec, state, arguments)
+
+    pending = cell.effect("opaque", spec.shown, request, perform)
+    outcome = await pending.future
+    state, type_, reply = _split_outcome(outcome)
+    if schema is not None:
+        fresh = schema.create(cast("type", agent_type.target), state)
+        for name in schema.hints:
+            setattr(cell.instance, name, getattr(fresh, name))
+    return type_, reply
+
+
+def _call_opaque(
+    agent_type: AgentType, spec: HandlerSpec, state: bytes, arguments: tuple[object, ...]
+) -> bytes:
+    schema = agent_type.state
+    if schema is not None:
+        instance = schema.create(cast("type", agent_type.target), state)
+        arguments = (instance, *arguments[1:])
+    result = asyncio.run(spec.function(*arguments))  # type: ignore[arg-type]
+    type_, reply = _encode_reply(spec, result)
+    state = schema.dump(arguments[0]) if schema is not None else b"null"
+    return message.encode([state.decode(), type_, reply.decode()])
+
+
+def _split_outcome(outcome: bytes) -> tuple[bytes, str, bytes]:
+    state, type_, reply = json.loads(outcome)
+    return state.encode(), type_, reply.encode()

@@ -1,0 +1,92 @@
+"""Which agent types a run knows, and what a handler finds of its run.
+
+Types are found by name. A name is first looked for in the module of the
+workflow, then in all others; two candidates there are an error that says where
+both are, when the name is used.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agentmesh.errors import DefinitionError, UnknownAgentError
+from agentmesh.sdk.agent import DEFINED, AgentType, HandlerSpec
+
+
+class Program:
+    """The agent types visible from one workflow's module.
+
+    Args:
+        module: Name of the module that defines the workflow.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self._found: dict[str, AgentType] = {}
+
+    def find(self, name: str) -> AgentType:
+        """Return the agent type of that name.
+
+        Raises:
+            UnknownAgentError: No such type is defined in this process.
+            DefinitionError: Several are, none of them in the workflow's module.
+        """
+        if name not in self._found:
+            self._found[name] = self._find(name)
+        return self._found[name]
+
+    def _find(self, name: str) -> AgentType:
+        named = {made.module: made for made in DEFINED if made.name == name}
+        if self.module in named:
+            return named[self.module]
+        if len(named) == 1:
+            return next(iter(named.values()))
+        if not named:
+            known = ", ".join(sorted({made.name for made in DEFINED})) or "none"
+            raise UnknownAgentError(
+                f"No agent type is called {name!r} here; known: {known}.",
+                cause="Usually the module that defines it was not imported on this host.",
+                fix="Import it from the module that defines the workflow.",
+            )
+        places = "; ".join(f"{module}: {_place(made)}" for module, made in sorted(named.items()))
+        raise DefinitionError(
+            f"Several agent types are called {name!r}: {places}.",
+            fix='Give one of them another name: `@am.agent(name="...")`.',
+        )
+
+    def subscribers(self, topic: str) -> list[tuple[AgentType, HandlerSpec]]:
+        """Return who subscribed to a topic, sorted by name: the order of delivery."""
+        names = sorted({made.name for made in DEFINED if _topics(made, topic)})
+        found = [self.find(name) for name in names]
+        return [(made, spec) for made in found for spec in _topics(made, topic)]
+
+
+def _topics(made: AgentType, topic: str) -> list[HandlerSpec]:
+    return [spec for spec in made.handlers.values() if topic in spec.options.topics]
+
+
+def _place(made: AgentType) -> str:
+    try:
+        return f"{inspect.getsourcefile(made.target)}:{inspect.getsourcelines(made.target)[1]}"
+    except (OSError, TypeError):
+        return made.module
+
+
+class Redactor(Protocol):
+    """Turns secrets in JSON into stable placeholders."""
+
+    def redact(self, data: bytes) -> bytes:
+        """Return the JSON without secrets; redacting twice changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext:
+    """What a handler's verbs find of the run they are in: the same live and in replay."""
+
+    run_id: str
+    program: Program
+    redactor: Redactor
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Recorded settings, such as the model and its base URL."""

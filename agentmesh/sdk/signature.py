@@ -1,0 +1,172 @@
+"""What a handler's type hints mean, checked when the module is imported.
+
+`async def answer(self, question: Question) -> Answer` declares routing, validation
+and schema at once. A signature that can't work fails here, with the fix.
+"""
+
+import inspect
+import types
+import typing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+
+from pydantic import PydanticSchemaGenerationError, TypeAdapter
+from pydantic.errors import PydanticUserError
+
+from agentmesh.errors import DefinitionError
+from agentmesh.sdk.message import Message
+
+_STREAMS = (AsyncIterator, AsyncGenerator, AsyncIterable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """What a handler takes and gives."""
+
+    accepts: tuple[type[Message], ...]
+    """Message types of its one parameter; empty when it takes none."""
+    adapters: Mapping[str, TypeAdapter[Message]]
+    """How to decode each accepted type, by type name."""
+    returns: TypeAdapter[object]
+    """How to encode and decode the reply, or one item of a stream."""
+    returns_text: str
+    """The return type as people write it."""
+    streaming: bool
+    """Whether it is an asynchronous generator."""
+
+
+def where(function: Callable[..., object]) -> str:
+    """Say where a function is defined: `file:line`."""
+    code = inspect.unwrap(function).__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def read(
+    function: Callable[..., object], what: str, namespace: Mapping[str, object], *, method: bool
+) -> Signature:
+    """Read a handler's signature.
+
+    Args:
+        function: The handler as the user wrote it.
+        what: How errors call it, such as `Researcher.answer`.
+        namespace: Local names visible where it is defined.
+        method: Whether its first parameter is `self`.
+
+    Raises:
+        DefinitionError: It can't work as a handler.
+    """
+    if not (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)):
+        raise DefinitionError(
+            f"{what} ({where(function)}) is not asynchronous.",
+            fix=f"Write `async def {function.__name__}(...)`. Blocking work belongs into an @am.tool.",
+        )
+    hints = hints_of(function, what, namespace)
+    accepts = _accepts(function, what, hints, method=method)
+    streaming = inspect.isasyncgenfunction(function)
+    returns = _returns(function, what, hints, streaming=streaming)
+    return Signature(
+        accepts=accepts,
+        adapters={cls.__name__: TypeAdapter(cls) for cls in accepts},
+        returns=adapter_of(returns, f"the return type of {what} ({where(function)})"),
+        returns_text=name_of(returns),
+        streaming=streaming,
+    )
+
+
+def hints_of(
+    function: Callable[..., object], what: str, namespace: Mapping[str, object]
+) -> dict[str, object]:
+    """Resolve a function's type hints.
+
+    Raises:
+        DefinitionError: A hint names something that does not exist.
+    """
+    try:
+        return typing.get_type_hints(function, localns=dict(namespace), include_extras=True)
+    except NameError as error:
+        raise DefinitionError(
+            f"A type hint of {what} ({where(function)}) names {error.name!r}, which is not defined.",
+            cause="Usually a missing import, or one under `if TYPE_CHECKING:`.",
+            fix=f"Import {error.name!r} at run time: hints are routing and validation here.",
+        ) from error
+
+
+def _accepts(
+    function: Callable[..., object], what: str, hints: Mapping[str, object], *, method: bool
+) -> tuple[type[Message], ...]:
+    parameters = list(inspect.signature(function).parameters.values())[1 if method else 0 :]
+    if not parameters:
+        return ()
+    if len(parameters) > 1 or parameters[0].kind not in _POSITIONAL:
+        shown = ", ".join(str(parameter) for parameter in parameters)
+        raise DefinitionError(
+            f"{what} ({where(function)}) takes ({shown}); a handler takes one message.",
+            fix="Put the values into one class: `class Request(am.Message): ...`.",
+        )
+    hint = hints.get(parameters[0].name)
+    if hint is None:
+        raise DefinitionError(
+            f"The parameter {parameters[0].name!r} of {what} ({where(function)}) has no type hint.",
+            cause="The hint decides which messages reach the handler.",
+            fix=f"Write `{parameters[0].name}: SomeMessage`, a subclass of am.Message.",
+        )
+    options = typing.get_args(hint) if _is_union(hint) else (hint,)
+    for option in options:
+        if not (isinstance(option, type) and issubclass(option, Message)) or option is Message:
+            raise DefinitionError(
+                f"{what} ({where(function)}) takes {name_of(option)}, which is not a message.",
+                cause="What agents send each other is validated and journaled as a pydantic model.",
+                fix=f"Write `class {function.__name__.title().replace('_', '')}Request(am.Message)` "
+                "with the fields you need, and take that.",
+            )
+    return typing.cast("tuple[type[Message], ...]", options)
+
+
+def _returns(
+    function: Callable[..., object], what: str, hints: Mapping[str, object], *, streaming: bool
+) -> object:
+    if "return" not in hints:
+        raise DefinitionError(
+            f"{what} ({where(function)}) does not say what it returns.",
+            cause="The reply is validated at both ends by its type.",
+            fix="Add `-> Answer`, or `-> None` if there is no reply.",
+        )
+    hint = hints["return"]
+    if not streaming:
+        return hint
+    if typing.get_origin(hint) not in _STREAMS:
+        raise DefinitionError(
+            f"{what} ({where(function)}) yields, but is declared to return {name_of(hint)}.",
+            fix="Write `-> AsyncIterator[Item]` with the type of what it yields.",
+        )
+    return typing.get_args(hint)[0]
+
+
+def adapter_of(hint: object, what: str) -> TypeAdapter[object]:
+    """Make the adapter that writes and reads values of a type.
+
+    Raises:
+        DefinitionError: pydantic can't.
+    """
+    try:
+        return TypeAdapter(hint)
+    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        raise DefinitionError(
+            f"{what} is {name_of(hint)}, which can't be written as JSON.",
+            cause="Values that leave a handler, and its agent's state, are stored as JSON by pydantic.",
+            fix="Use plain types, dataclasses or pydantic models; keep clients and connections out.",
+        ) from error
+
+
+def name_of(hint: object) -> str:
+    """Return a type as people write it."""
+    if isinstance(hint, type) and not typing.get_args(hint):
+        return hint.__name__
+    return str(hint).replace("typing.", "")
+
+
+def _is_union(hint: object) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -1,0 +1,159 @@
+"""An agent's state: its annotated attributes, and only they.
+
+State must survive a round trip through pydantic, or the agent could not be
+restored; that is checked when the agent is defined. Attributes that were never
+annotated would be lost, so setting one is refused.
+"""
+
+import copy
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field
+from typing import Annotated, ClassVar
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+from agentmesh.errors import DefinitionError, StateError
+from agentmesh.sdk import message
+from agentmesh.sdk.signature import adapter_of, name_of
+
+
+class StateSchema:
+    """Which attributes an agent class has, and how to make, store and restore them.
+
+    Args:
+        cls: The user's class.
+        namespace: Local names visible where it is defined.
+
+    Raises:
+        DefinitionError: An attribute can't be stored as JSON.
+    """
+
+    def __init__(self, cls: type, namespace: Mapping[str, object]) -> None:
+        self.name = cls.__name__
+        self.hints = {
+            name: hint
+            for name, hint in _hints(cls, namespace).items()
+            if typing.get_origin(hint) is not ClassVar and hint is not ClassVar
+        }
+        self.defaults = {name: getattr(cls, name) for name in self.hints if hasattr(cls, name)}
+        self.model = self._model()
+        self._check_defaults()
+
+    def _model(self) -> type[BaseModel]:
+        fields: dict[str, typing.Any] = {}
+        for name, hint in self.hints.items():
+            adapter_of(hint, f"The attribute {name!r} of agent {self.name}")
+            default = self.defaults.get(name, MISSING)
+            # An alias, because pydantic gives names with underscores another meaning.
+            alias = Annotated[hint, pydantic.Field(alias=name)]  # type: ignore[valid-type]
+            fields[_field(name)] = (alias, ... if default is MISSING else _fresh(default))
+        config = ConfigDict(extra="forbid", populate_by_name=True)
+        return pydantic.create_model(f"{self.name}State", __config__=config, **fields)
+
+    def _check_defaults(self) -> None:
+        for name, default in self.defaults.items():
+            adapter = adapter_of(self.hints[name], name)
+            value = _value(default)
+            try:
+                back = message.decode(message.encode(value, adapter), adapter)
+            except (ValidationError, ValueError, TypeError) as error:
+                raise self._bad_default(name, value) from error
+            if back != value and value == value:  # noqa: PLR0124 - NaN is not itself
+                raise self._bad_default(name, value)
+
+    def _bad_default(self, name: str, value: object) -> DefinitionError:
+        return DefinitionError(
+            f"The default of {self.name}.{name}, {value!r}, is not the same after a round trip "
+            f"through JSON as {name_of(self.hints[name])}.",
+            cause="Usually the annotation does not fit the default.",
+            fix="Correct the annotation, or use a pydantic model for the value.",
+        )
+
+    def create(self, cls: type, state: bytes) -> object:
+        """Make an instance with default values, or those in the JSON of its state.
+
+        Raises:
+            StateError: The JSON does not fit the annotations.
+        """
+        instance = cls.__new__(cls)
+        try:
+            values = message.decode(state or b"{}", pydantic.TypeAdapter(self.model)) if (
+                state or len(self.defaults) < len(self.hints)
+            ) else None
+        except ValidationError as error:
+            raise StateError(
+                f"Agent {self.name} can't start with this state: {message.problems(error)}.",
+                cause="Usually an attribute has no default and nobody gave it a value.",
+                fix=f"Give it a default, or start the agent with am.spawn({self.name}, key, ...).",
+            ) from error
+        for name in self.hints:
+            value = _value(self.defaults[name]) if values is None else getattr(values, _field(name))
+            object.__setattr__(instance, name, value)
+        return instance
+
+    def dump(self, instance: object) -> bytes:
+        """Return an instance's state as JSON.
+
+        Raises:
+            StateError: A value does not fit its annotation.
+        """
+        values = {name: getattr(instance, name) for name in self.hints}
+        try:
+            checked = self.model.model_validate(values)
+            return message.encode(checked.model_dump(by_alias=True))
+        except (ValidationError, ValueError, TypeError) as error:
+            detail = message.problems(error) if isinstance(error, ValidationError) else str(error)
+            raise StateError(
+                f"The state of agent {self.name} can't be stored: {detail}.",
+                cause="An attribute holds a value of another type than its annotation says.",
+                fix="Correct the annotation or the value.",
+            ) from error
+
+    def guard(self, cls: type) -> None:
+        """Make setting an undeclared attribute on instances an error."""
+        allowed = frozenset(self.hints)
+        plain = cls.__setattr__
+
+        def set_declared(instance: object, name: str, value: object) -> None:
+            if name not in allowed:
+                raise StateError(
+                    f"{cls.__name__}.{name} is not declared, so it would be lost on recovery.",
+                    cause="Annotated attributes are an agent's state; others are not stored.",
+                    fix=f"Declare it in the class: `{name}: SomeType = ...`.",
+                )
+            plain(instance, name, value)
+
+        cls.__setattr__ = set_declared  # type: ignore[assignment, method-assign]
+
+
+def _hints(cls: type, namespace: Mapping[str, object]) -> dict[str, object]:
+    try:
+        return typing.get_type_hints(cls, localns=dict(namespace), include_extras=True)
+    except NameError as error:
+        raise DefinitionError(
+            f"An attribute of agent {cls.__name__} is annotated with {error.name!r}, "
+            "which is not defined.",
+            fix=f"Import {error.name!r} at run time.",
+        ) from error
+
+
+def _field(name: str) -> str:
+    return f"state_{name}"
+
+
+def _fresh(default: object) -> object:
+    return pydantic.Field(default_factory=lambda: _value(default))
+
+
+def _value(default: object) -> object:
+    if isinstance(default, FieldInfo):
+        return default.get_default(call_default_factory=True)  # type: ignore[call-arg]
+    if isinstance(default, Field):
+        return default.default_factory() if default.default_factory is not MISSING else default.default
+    return default if isinstance(default, _SHARED) else copy.deepcopy(default)
+
+
+_SHARED = (int, float, str, bytes, bool, type(None))

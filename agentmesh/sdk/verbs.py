@@ -1,0 +1,213 @@
+"""What a handler can do besides asking: tell, publish, spawn, stop, and know the time.
+
+Each verb works only inside a handler or workflow. Time and randomness are logical:
+the same in a replay. The standard library answers with the same values there.
+"""
+
+import asyncio
+import uuid as uuid_module
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+from typing import TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from agentmesh.errors import DefinitionError, StateError
+from agentmesh.kernel import envelope as kinds
+from agentmesh.kernel.envelope import address
+from agentmesh.sdk import message
+from agentmesh.sdk.agent import agent_type_of
+from agentmesh.sdk.duration import NS_PER_SECOND, Duration, seconds_of
+from agentmesh.sdk.message import Message
+from agentmesh.sdk.ref import (
+    KEY_DEFAULT,
+    AgentRef,
+    BoundHandler,
+    check_key,
+    current_cell,
+    current_run,
+    ref,
+    type_name,
+)
+
+I = TypeVar("I")  # noqa: E741 - an instance of the agent class
+M = TypeVar("M", bound=Message)
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def tell(handler: Callable[[M], object], msg: M, /) -> None:
+    """Send a message without waiting for a reply.
+
+    Args:
+        handler: A handler of a reference: `am.tell(researcher.note, Note(...))`.
+        msg: The message.
+    """
+    if not isinstance(handler, BoundHandler):
+        raise DefinitionError(
+            f"am.tell got {handler!r} instead of a handler of a reference.",
+            fix='Write `am.tell(am.ref(Researcher, "r1").note, Note(...))`.',
+        )
+    cell = current_cell()
+    cell.send(
+        handler.address,
+        kinds.TELL,
+        handler=handler.spec.name,
+        type_=type_name(msg),
+        payload=handler.encode(msg),
+        turn=cell.current(),
+    )
+
+
+def publish(topic: str, msg: Message, /, *, key: str = KEY_DEFAULT) -> int:
+    """Send a message to every agent type that subscribed to a topic.
+
+    Args:
+        topic: The topic's name.
+        msg: The message.
+        key: Which instance of each subscribed type gets it.
+
+    Returns:
+        How many agents it was sent to.
+    """
+    check_key(key)
+    found = current_run().program.subscribers(topic)
+    if not found:
+        log("published to a topic that nobody subscribed to", level="warning", topic=topic)
+    for agent_type, spec in found:
+        tell(cast("Callable[[Message], object]", BoundHandler(address(agent_type.name, key), spec)), msg)
+    return len(found)
+
+
+def spawn(agent: type[I], key: str = KEY_DEFAULT, /, **state: object) -> I:
+    """Start an agent with given state, before its first message.
+
+    Args:
+        agent: A class decorated with `@agent`.
+        key: Which instance.
+        state: Values of state attributes.
+
+    Returns:
+        A reference, as `ref` returns. An agent that lives already keeps its state.
+
+    Raises:
+        StateError: A value does not fit.
+    """
+    made = agent_type_of(agent)
+    reference = ref(agent, key)
+    if made.state is None:
+        raise DefinitionError(
+            f"{made.name} is a function and has no state to start with.", fix="Use am.ref()."
+        )
+    unknown = sorted(set(state) - set(made.state.hints))
+    if unknown:
+        raise StateError(
+            f"Agent {made.name} has no attribute {', '.join(unknown)}; "
+            f"it has: {', '.join(made.state.hints) or 'none'}.",
+            fix="Declare it in the class, or correct the name.",
+        )
+    try:
+        adapters = {name: TypeAdapter(made.state.hints[name]) for name in state}
+        checked = {name: adapters[name].validate_python(value) for name, value in state.items()}
+    except ValidationError as error:
+        raise StateError(
+            f"am.spawn({made.name}, {key!r}) got a value that does not fit: "
+            f"{message.problems(error)}.",
+            fix="Correct the value, or the annotation.",
+        ) from None
+    payload = message.encode({name: adapters[name].dump_python(checked[name]) for name in state})
+    cell = current_cell()
+    cell.send(address(made.name, key), kinds.SPAWN, payload=payload, turn=cell.current())
+    return reference
+
+
+def stop(agent: object, /) -> None:
+    """Stop an agent when it has handled what is in its mailbox.
+
+    Messages sent to it later are dead letters; who asks it gets `AgentStoppedError`.
+
+    Args:
+        agent: A reference.
+    """
+    if not isinstance(agent, AgentRef | BoundHandler):
+        raise DefinitionError(f"am.stop got {agent!r} instead of a reference.", fix="Use am.ref().")
+    cell = current_cell()
+    cell.send(agent.address, kinds.STOP, turn=cell.current())
+
+
+async def sleep(duration: Duration, /) -> None:
+    """Wait; costs nothing in a replay.
+
+    Args:
+        duration: Seconds, or a text such as `"10m"`.
+    """
+    current_cell()
+    await asyncio.sleep(seconds_of(duration))
+
+
+def now() -> datetime:
+    """Return the logical time, in UTC."""
+    return datetime.fromtimestamp(current_cell().loop.read_wall_ns() / NS_PER_SECOND, UTC)
+
+
+def random() -> Random:
+    """Return the turn's generator: seeded by the run, the agent and the message."""
+    return current_cell().generator()
+
+
+def uuid() -> uuid_module.UUID:
+    """Return a random UUID (version 4) from the turn's generator."""
+    return uuid_module.UUID(int=random().getrandbits(128), version=4)
+
+
+def log(event: str, /, *, level: str = "info", **fields: object) -> None:
+    """Write a line for people into the journal; `agentmesh log` shows it.
+
+    Args:
+        event: What happened.
+        level: `debug`, `info`, `warning` or `error`.
+        fields: Data; plain values.
+    """
+    if level not in LEVELS:
+        raise DefinitionError(f"{level!r} is not a log level.", fix=f"Use one of {', '.join(LEVELS)}.")
+    cell = current_cell()
+    cell.log(level, event, current_run().redactor.redact(message.encode(fields)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a handler may know of the message it handles."""
+
+    run_id: str
+    agent: str
+    """Address of this agent."""
+    key: str
+    """The key part of the address."""
+    message_id: str
+    sender: str
+    """Address of the sender; `@client` for the workflow."""
+    turn: int
+    """Serial of the turn within the agent, from 1."""
+    deadline: datetime | None
+    """When the work is no longer wanted, in UTC."""
+    remaining_seconds: float | None
+    """Time left until the deadline; None without one."""
+
+
+def context() -> Context:
+    """Return what the running handler may know of its message."""
+    cell = current_cell()
+    turn = cell.current()
+    due = turn.deadline
+    return Context(
+        run_id=current_run().run_id,
+        agent=cell.address,
+        key=kinds.key_of(cell.address),
+        message_id=turn.envelope.id,
+        sender=turn.envelope.src,
+        turn=turn.number,
+        deadline=datetime.fromtimestamp(due / NS_PER_SECOND, UTC) if due else None,
+        remaining_seconds=(due - cell.now) / NS_PER_SECOND if due else None,
+    )
