@@ -116,6 +116,10 @@ class Cell:
         """Whether nothing is open: the state is then all there is to the cell."""
         return not self.turns and not self.mailbox
 
+    def is_open(self, message: str) -> bool:
+        """Tell whether a message waits in the mailbox or has an open turn."""
+        return message in self.turns or any(waiting.id == message for waiting in self.mailbox)
+
     # --- what the agent's code asks, through the sdk -----------------------------------------------
 
     def send(

@@ -1,0 +1,288 @@
+"""The pump: feeds events to cells, journals both sides, and lets commands out afterwards.
+
+Theory of operation. Events wait in the inbox. A round takes all that are there,
+journals them with one write, lets each happen, and journals what it caused; local
+messages enter the next round. When the inbox is empty, or a tick has gone on long
+enough, everything is committed and only then released: envelopes to other hosts,
+effects, the client's result. So what a cell consumed is in the journal before its
+handler starts, and before anything it caused leaves the process.
+
+A host that can't write its journal stops: nothing more is released.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from agentmesh.errors import InternalError
+from agentmesh.host.alarms import Alarms, TimerId
+from agentmesh.host.performers import Performers
+from agentmesh.kernel import commands, events
+from agentmesh.kernel import envelope as kinds
+from agentmesh.kernel.cell import RULES, Cell
+from agentmesh.kernel.commands import Command, FinishTurn, Send, StartEffect
+from agentmesh.kernel.envelope import CLIENT, Envelope
+from agentmesh.kernel.events import Event
+from agentmesh.sdk.program import RunContext
+from agentmesh.sdk.resolve import behavior_for
+
+TICK_EVENTS_MAX = 512
+"""Events handled before what they caused is released, so that nobody waits for a busy tick."""
+
+
+class Journal(Protocol):
+    """What the engine needs of a log; `agentmesh.journal.log.LogWriter` is one."""
+
+    def open_cell(self, address: str) -> None: ...
+    def event(self, address: str, step: int, event: Event) -> None: ...
+    def commands(self, address: str, step: int, commands: Sequence[Command]) -> None: ...
+    def commit(self) -> None: ...
+
+
+class Resident:
+    """A cell and how far it has got."""
+
+    __slots__ = ("cell", "steps")
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.steps = 0
+        """Events journaled so far: the number of the next step."""
+
+
+class Host:
+    """Runs cells on an asyncio loop.
+
+    Args:
+        run: What handlers find of their run.
+        seed: The run's seed.
+        journal: Where everything is written first.
+        loop: The loop to pump on; must be the running thread's own.
+        route: Called after a commit with envelopes for other hosts, oldest first.
+        is_local: Tells whether an address lives here.
+        on_client: Called after a commit with what was sent to the client.
+        on_failure: Called once when the host can't go on.
+        clock_ns: Wall clock.
+    """
+
+    def __init__(  # noqa: PLR0913 - the seams of the engine, each named
+        self,
+        *,
+        run: RunContext,
+        seed: str,
+        journal: Journal,
+        loop: asyncio.AbstractEventLoop,
+        route: Callable[[list[Envelope]], None] = lambda _envelopes: None,
+        is_local: Callable[[str], bool] = lambda _address: True,
+        on_client: Callable[[Envelope], None] = lambda _envelope: None,
+        on_failure: Callable[[Exception], None] = lambda _error: None,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.run = run
+        self._seed = seed
+        self._journal = journal
+        self._loop = loop
+        self._route = route
+        self._is_local = is_local
+        self._on_client = on_client
+        self._on_failure = on_failure
+        self._clock_ns = clock_ns
+        self._residents: dict[str, Resident] = {}
+        self._inbox: deque[tuple[str, Event]] = deque()
+        self._outbox: list[Envelope] = []
+        self._for_client: list[Envelope] = []
+        self._to_start: dict[tuple[str, int, int], StartEffect] = {}
+        self._scheduled = False
+        self._failed: Exception | None = None
+        self._after_tick: list[Callable[[], None]] = []
+        self.events_handled = 0
+        """Events since the start."""
+        self.alarms = Alarms(loop, clock_ns, self._on_timer, self._on_deadline)
+        self.performers = Performers(loop, clock_ns, self.inject)
+
+    # --- what enters ------------------------------------------------------------------------------
+
+    def deliver(self, envelopes: Iterable[Envelope]) -> None:
+        """Take in messages for cells of this host, in order."""
+        now = self._clock_ns()
+        self._inbox.extend(
+            (envelope.dst, events.Delivered(now, envelope)) for envelope in envelopes
+        )
+        self._schedule()
+
+    def inject(self, address: str, event: Event) -> None:
+        """Take in an event for one cell."""
+        self._inbox.append((address, event))
+        self._schedule()
+
+    def after_tick(self, callback: Callable[[], None]) -> None:
+        """Call back once, after everything taken in so far is handled and committed."""
+        self._after_tick.append(callback)
+        self._schedule()
+
+    def stop_open_work(self, reason: str) -> None:
+        """End every open turn and mailbox, so that each message reaches its terminal state."""
+        now = self._clock_ns()
+        for address, resident in self._residents.items():
+            if not resident.cell.idle:
+                self.inject(address, events.Stopped(now, reason))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in flight on this host and nobody waits for anything."""
+        if self._inbox or self._outbox or self._to_start or len(self.performers):
+            return False
+        return all(resident.cell.idle for resident in self._residents.values())
+
+    @property
+    def addresses(self) -> list[str]:
+        """Addresses of the cells that live here, oldest first."""
+        return list(self._residents)
+
+    async def close(self) -> None:
+        """Cancel effects and timers; the journal stays with whoever opened it."""
+        self.alarms.close()
+        await self.performers.close()
+
+    # --- the pump ---------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._failed is None:
+            self._scheduled = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._scheduled = False
+        if self._failed is not None:
+            return
+        try:
+            self._tick()
+        except Exception as error:  # noqa: BLE001 - the host ends; the driver is told why
+            self._fail(error)
+            return
+        if self._inbox:
+            self._schedule()
+
+    def _tick(self) -> None:
+        budget = TICK_EVENTS_MAX
+        while self._inbox and budget > 0:
+            budget -= self._round(min(budget, len(self._inbox)))
+        self._journal.commit()
+        self._release()
+        if self._after_tick and not self._inbox:
+            waiting, self._after_tick = self._after_tick, []
+            for callback in waiting:
+                callback()
+
+    def _round(self, size: int) -> int:
+        inbox, journal = self._inbox, self._journal
+        batch: list[tuple[Resident, int, Event]] = []
+        for _ in range(size):
+            address, event = inbox.popleft()
+            resident = self._residents.get(address)
+            if resident is None:
+                resident = self._activate(address, event, batch)
+                if resident is None:
+                    continue
+            journal.event(address, resident.steps, event)
+            batch.append((resident, resident.steps, event))
+            resident.steps += 1
+        journal.commit()
+        for resident, step, event in batch:
+            self._step(resident.cell, step, event)
+        self.events_handled += len(batch)
+        return size
+
+    def _step(self, cell: Cell, step: int, event: Event) -> None:
+        issued = cell.handle(event)
+        if issued:
+            self._journal.commands(cell.address, step, issued)
+            for command in issued:
+                self._carry_out(cell, command)
+        if type(event) is events.Delivered:
+            envelope = event.envelope
+            if envelope.deadline and envelope.kind <= kinds.ASK and not cell.idle:
+                self.alarms.watch(envelope.deadline, cell.address, envelope.id)
+
+    def _activate(
+        self, address: str, event: Event, batch: list[tuple[Resident, int, Event]]
+    ) -> Resident | None:
+        """Start a cell for its first message; answers to nobody are dropped."""
+        if not isinstance(event, events.Delivered) or event.envelope.kind not in _STARTING:
+            return None
+        cell = Cell(behavior_for(self.run, address), self.run)
+        resident = self._residents[address] = Resident(cell)
+        state = event.envelope.payload if event.envelope.kind == kinds.SPAWN else b""
+        started = events.Started(event.at, address, self._seed, RULES, state)
+        self._journal.open_cell(address)
+        self._journal.event(address, 0, started)
+        batch.append((resident, 0, started))
+        resident.steps = 1
+        return resident
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def _carry_out(self, cell: Cell, command: Command) -> None:
+        kind = type(command)
+        if kind is Send:
+            assert isinstance(command, Send)
+            self._send(command.envelope)
+        elif kind is FinishTurn or kind is commands.Log:
+            pass
+        elif kind is StartEffect:
+            assert isinstance(command, StartEffect)
+            self._to_start[cell.address, command.turn, command.n] = command
+        elif isinstance(command, commands.StartTimer):
+            self.alarms.start((cell.address, command.turn, command.n), command.due)
+        elif isinstance(command, commands.CancelTimer):
+            self.alarms.cancel((cell.address, command.turn, command.n))
+        elif isinstance(command, commands.CancelEffect):
+            if self._to_start.pop((cell.address, command.turn, command.n), None) is None:
+                self.performers.cancel(cell.address, command.turn, command.n)
+        else:
+            message = f"Unknown command: {command!r}"
+            raise InternalError(message)
+
+    def _send(self, envelope: Envelope) -> None:
+        dst = envelope.dst
+        if dst in self._residents or (dst != CLIENT and self._is_local(dst)):
+            self._inbox.append((dst, events.Delivered(self._clock_ns(), envelope)))
+        elif dst == CLIENT:
+            self._for_client.append(envelope)
+        else:
+            self._outbox.append(envelope)
+
+    def _release(self) -> None:
+        if self._outbox:
+            outbox, self._outbox = self._outbox, []
+            self._route(outbox)
+        if self._to_start:
+            to_start, self._to_start = self._to_start, {}
+            for (address, turn, n), command in to_start.items():
+                perform = self._residents[address].cell.take_performer(turn, n)
+                self.performers.start(address, command, perform)
+        if self._for_client:
+            for_client, self._for_client = self._for_client, []
+            for envelope in for_client:
+                self._on_client(envelope)
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def _on_timer(self, timer: TimerId) -> None:
+        address, turn, n = timer
+        self.inject(address, events.TimerFired(self._clock_ns(), turn, n))
+
+    def _on_deadline(self, address: str, message: str) -> None:
+        resident = self._residents.get(address)
+        if resident is not None and resident.cell.is_open(message):
+            self.inject(address, events.Cancelled(self._clock_ns(), message, "deadline"))
+
+    def _fail(self, error: Exception) -> None:
+        self._failed = error
+        self._on_failure(error)
+
+
+_STARTING = (kinds.TELL, kinds.ASK, kinds.SPAWN, kinds.STOP)
+"""Kinds of envelope that bring an agent to life."""
