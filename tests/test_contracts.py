@@ -121,7 +121,7 @@ def plant(project: Path, modules: list[tuple[str, str]]) -> list[str]:
 
 def lint_imports(project: Path) -> str:
     """Run import-linter as a developer does, and return what it prints."""
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
     done = subprocess.run(
         command, cwd=project, capture_output=True, text=True, timeout=60, check=False
     )
@@ -148,8 +148,7 @@ def test_a_cycle_within_a_layer_is_reported(project: Path) -> None:
     report = lint_imports(project)
 
     assert f"{CYCLES} BROKEN" in report
-    assert one in report
-    assert other in report
+    assert ".planted_0 -> .deep (1 import)" in report
 
 
 def test_what_is_allowed_breaks_nothing(project: Path) -> None:
