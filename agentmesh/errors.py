@@ -228,10 +228,8 @@ def describe(error: BaseException) -> bytes:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Format an exception with its causes; a remote traceback stays in front."""
-    text = "".join(traceback.format_exception(error))
-    remote = error.remote_traceback if isinstance(error, RemoteError) else ""
-    return f"{remote}\nThe exception above crossed from another agent:\n\n{text}" if remote else text
+    """Format an exception with its causes; one from another agent brings its own as a note."""
+    return "".join(traceback.format_exception(error))
 
 
 def rebuild(data: bytes, remote_traceback: str = "") -> Exception:

@@ -216,7 +216,9 @@ class AgentLoop(asyncio.AbstractEventLoop):
         return timer
 
     def _timer_handle_cancelled(self, timer: "AgentTimer") -> None:
-        self.owner.cancel_timer(timer)
+        if timer._scheduled:  # asyncio also cancels handles that have run
+            timer._scheduled = False
+            self.owner.cancel_timer(timer)
 
     def create_future(self) -> asyncio.Future[object]:
         return AgentFuture(loop=self)

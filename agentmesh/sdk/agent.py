@@ -20,6 +20,8 @@ from agentmesh.sdk.state import StateSchema
 
 MARK = "__agentmesh_handler__"
 TYPE = "__agentmesh__"
+WORKFLOW_HANDLER = "run"
+"""Name of the one handler of every workflow."""
 
 F = TypeVar("F", bound=Callable[..., object])
 A = TypeVar("A", bound=Callable[..., object])
@@ -233,7 +235,8 @@ def _define(
         handlers, state = _read_class(target, shown, namespace), StateSchema(target, namespace)
         state.guard(target)
     elif inspect.isfunction(target):
-        handlers, state = function_handlers(target, shown, namespace), None
+        handlers = function_handlers(target, shown, namespace, target.__name__)
+        state = None
     else:
         raise DefinitionError(
             f"@am.agent got {target!r}.", fix="Put it above a class or an `async def` function."
@@ -291,20 +294,20 @@ def _read_class(
 
 
 def function_handlers(
-    function: Callable[..., object], name: str, namespace: Mapping[str, object]
+    function: Callable[..., object], name: str, namespace: Mapping[str, object], handler: str
 ) -> dict[str, HandlerSpec]:
     """Return the single handler of an agent that is a function."""
     options = getattr(function, MARK, HandlerOptions())
     read = signature.read(function, name, namespace, method=False)
     spec = HandlerSpec(
-        name=function.__name__,
+        name=handler,
         owner=name,
         function=function,
         signature=read,
         options=options,
         method=False,
     )
-    return {function.__name__: spec}
+    return {handler: spec}
 
 
 def agent_type_of(target: object) -> AgentType:

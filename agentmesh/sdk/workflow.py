@@ -8,6 +8,7 @@ from agentmesh.errors import DefinitionError
 from agentmesh.sdk.agent import (
     DEFINED,
     TYPE,
+    WORKFLOW_HANDLER,
     AgentType,
     Placement,
     agent_type_of,
@@ -66,7 +67,7 @@ def _define(
 ) -> AgentType:
     shown = name or function.__name__
     check_name(shown)
-    handlers = function_handlers(function, shown, namespace)
+    handlers = function_handlers(function, shown, namespace, WORKFLOW_HANDLER)
     if next(iter(handlers.values())).signature.streaming:
         raise DefinitionError(
             f"Workflow {shown} yields; a workflow returns one result.",

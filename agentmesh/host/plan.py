@@ -1,0 +1,80 @@
+"""What every process of a run must know to take part in it: plain data, the same everywhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agentmesh.kernel.envelope import ASK, CLIENT, Envelope, address
+from agentmesh.sdk.agent import WORKFLOW_HANDLER
+from agentmesh.sdk.program import Program, Redactor, RunContext
+
+ROOT_KEY = "root"
+"""Key of the workflow's agent."""
+
+DURABILITY_PROCESS = "process"
+"""Journal writes survive the process: the operating system has them."""
+DURABILITY_DISK = "disk"
+"""Journal writes survive the machine: fdatasync before anything leaves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """Where the workflow is defined, so that another process can import it."""
+
+    module: str
+    """Module name; `__main__` for a script."""
+    file: str
+    """Absolute path of the source file; empty when there is none (a notebook)."""
+    workflow: str
+    """Name of the workflow."""
+    sys_path: tuple[str, ...] = ()
+    """Directories that must be importable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One run, as decided by whoever started it."""
+
+    run_id: str
+    entry: Entry
+    input_type: str
+    """Name of the input message's type; empty for none."""
+    input_payload: bytes
+    """JSON of the input message, or `null`."""
+    deadline: int
+    """Nanoseconds since the epoch."""
+    seed: str
+    store: str
+    """Location of the store that the run's directory is in."""
+    durability: str = DURABILITY_PROCESS
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Recorded settings for effects; never secrets."""
+    redact_patterns: tuple[str, ...] = ()
+    """Regular expressions of secrets, beside the built-in ones."""
+    drain_seconds: float = 5.0
+    """How long messages still in flight may finish after the workflow has returned."""
+
+    @property
+    def root(self) -> str:
+        """Address of the workflow's agent."""
+        return address(self.entry.workflow, ROOT_KEY)
+
+    def first_message(self) -> Envelope:
+        """Return the message that starts the run."""
+        return Envelope(
+            CLIENT,
+            1,
+            self.root,
+            ASK,
+            WORKFLOW_HANDLER,
+            self.input_type,
+            self.input_payload,
+            0,
+            self.deadline,
+        )
+
+    def context(self, program: Program, redactor: Redactor) -> RunContext:
+        """Return what handlers find of this run."""
+        return RunContext(
+            run_id=self.run_id, program=program, redactor=redactor, settings=dict(self.settings)
+        )
+
