@@ -137,6 +137,11 @@ class Host:
         return all(resident.cell.idle for resident in self._residents.values())
 
     @property
+    def failed(self) -> bool:
+        """Whether the host has stopped because it could not go on."""
+        return self._failed is not None
+
+    @property
     def addresses(self) -> list[str]:
         """Addresses of the cells that live here, oldest first."""
         return list(self._residents)
@@ -197,10 +202,9 @@ class Host:
 
     def _step(self, cell: Cell, step: int, event: Event) -> None:
         issued = cell.handle(event)
-        if issued:
-            self._journal.commands(cell.address, step, issued)
-            for command in issued:
-                self._carry_out(cell, command)
+        self._journal.commands(cell.address, step, issued)
+        for command in issued:
+            self._carry_out(cell, command)
         if type(event) is events.Delivered:
             envelope = event.envelope
             if envelope.deadline and envelope.kind <= kinds.ASK and not cell.idle:

@@ -76,8 +76,8 @@ def _place(made: AgentType) -> str:
 class Redactor(Protocol):
     """Turns secrets in JSON into stable placeholders."""
 
-    def redact(self, data: bytes) -> bytes:
-        """Return the JSON without secrets; redacting twice changes nothing."""
+    def json(self, data: bytes) -> bytes:
+        """Return JSON without secrets; redacting twice changes nothing."""
         ...
 
 

@@ -173,7 +173,7 @@ def log(event: str, /, *, level: str = "info", **fields: object) -> None:
     if level not in LEVELS:
         raise DefinitionError(f"{level!r} is not a log level.", fix=f"Use one of {', '.join(LEVELS)}.")
     cell = current_cell()
-    cell.log(level, event, current_run().redactor.redact(message.encode(fields)))
+    cell.log(level, event, current_run().redactor.json(message.encode(fields)))
 
 
 @dataclass(frozen=True, kw_only=True)
