@@ -86,8 +86,9 @@ SOUND = [
 BANNED = [
     "import time",
     "from time import monotonic",
-    "import random",
-    "import uuid",
+    "import random\nX = random.random()",
+    "from random import SystemRandom",
+    "import uuid\nX = uuid.uuid4()",
     "import secrets",
     "import datetime\nX = datetime.datetime.now()",
     "from datetime import date\nX = date.today()",
@@ -171,6 +172,13 @@ def test_a_new_package_must_be_placed_before_it_may_exist(project: Path) -> None
 def test_deterministic_packages_may_not_ask_the_world(package: str) -> None:
     """Ruff names what to use instead."""
     assert [text for text in BANNED if "TID251" not in ruff(f"{package}/x.py", text)] == []
+
+
+def test_deterministic_packages_may_name_what_they_wrap() -> None:
+    """A seeded generator is a `Random`, an id from it a `UUID`."""
+    text = "from random import Random\nfrom uuid import UUID"
+
+    assert "TID251" not in ruff("sdk/x.py", text)
 
 
 @pytest.mark.parametrize("package", ["journal", "host", "fabric", "cli"])
