@@ -39,6 +39,12 @@ def check_file_sizes(source: Source) -> Iterator[Finding]:
     return sizes.long_files(source, TOO_LONG)
 
 
+def check_front_door(source: Source) -> Iterator[Finding]:
+    """Bind the import check to this project's packages."""
+    packages = [path.parent.name for path in (ROOT / "agentmesh").glob("*/__init__.py")]
+    return graph.front_door_imports(source, packages)
+
+
 ON_PYTHON: dict[str, Check] = {
     "file size": check_file_sizes,
     "function size": sizes.long_functions,
@@ -48,7 +54,7 @@ ON_PYTHON: dict[str, Check] = {
     "set order": determinism.set_iteration,
     "hash and id": determinism.hash_and_id,
     "ambient imports": determinism.ambient_imports,
-    "front door": graph.front_door_imports,
+    "front door": check_front_door,
 }
 ON_PROSE: dict[str, Check] = {
     "notes": wording.leftover_notes,
@@ -103,7 +109,13 @@ PLANTED: dict[str, tuple[str, ...]] = {
         "from random import random",
         "import random\nrandom.SystemRandom()",
     ),
-    "front door": ("import agentmesh", "from agentmesh import agent", "import agentmesh.errors"),
+    "front door": (
+        "import agentmesh",
+        "import agentmesh as am",
+        "from agentmesh import agent",
+        "from agentmesh import kernel, agent",
+        "import agentmesh.errors",
+    ),
 }
 
 ACCEPTED: dict[str, tuple[str, ...]] = {
@@ -135,6 +147,8 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
     ),
     "front door": (
         "from agentmesh.errors import AgentMeshError",
+        "from agentmesh import kernel",
+        "import agentmesh.kernel.cell as cell_module",
         "import agentmesh_extras",
     ),
 }

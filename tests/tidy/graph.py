@@ -15,17 +15,25 @@ from tests.tidy.source import Finding, Source
 _MODULE_NAME = re.compile(r"(agentmesh(?:\.\w+)+)(?::\w+)?")
 
 
-def front_door_imports(source: Source) -> Iterator[Finding]:
-    """Report `import agentmesh` within agentmesh: names come from the module that defines them."""
+def front_door_imports(source: Source, packages: Sequence[str]) -> Iterator[Finding]:
+    """Report names that are taken from the front door within agentmesh.
+
+    Args:
+        source: The file to read.
+        packages: What may be taken from it all the same: its packages, as modules.
+    """
     if not source.path.startswith("agentmesh/"):
         return
     for node in ast.walk(source.tree):
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
-        plain = isinstance(node, ast.Import) and any(
-            alias.name.split(".")[0] == "agentmesh" and not alias.asname for alias in node.names
-        )
-        if plain or (isinstance(node, ast.ImportFrom) and node.module == "agentmesh"):
+        match node:
+            case ast.Import(names=names):
+                tops = [each.name.split(".")[0] for each in names if not each.asname]
+                wrong = "agentmesh" in [*tops, *(each.name for each in names)]
+            case ast.ImportFrom(module="agentmesh", names=names):
+                wrong = any(each.name not in packages for each in names)
+            case _:
+                continue
+        if wrong:
             what = "imports the front door; import from the module that defines the name"
             yield Finding(path=source.path, line=node.lineno, what=what)
 
