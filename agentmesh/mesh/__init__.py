@@ -1,0 +1,5 @@
+"""The front door: decides where a run goes, starts it on a driver, opens it again later.
+
+The map: `runner` (`am.run`), `outcome` (how a run ended), `options` (what can be
+chosen), `runs` (opening and listing), `replaying` (replays of stored runs).
+"""

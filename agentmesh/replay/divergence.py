@@ -1,0 +1,127 @@
+"""What is said about the first place where a replay and its recording part.
+
+Both sides one under the other, the field that differs, the line that issued it,
+and the likely cause: a statement about evidence, never a guess dressed as a fact.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from agentmesh.journal.run_info import RunInfo
+from agentmesh.replay.compare import Difference, as_data, pointer
+
+_SHOWN_MAX = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Divergence:
+    """The first difference of one agent."""
+
+    agent: str
+    step: int
+    index: int
+    at_ns: int
+    """Logical time of the step's event."""
+    event: str
+    """What happened just before: the step's event, in words."""
+    recorded: dict[str, object]
+    """The recorded command as plain values; empty when there was none."""
+    replayed: dict[str, object]
+    """The replayed command as plain values; empty when there was none."""
+    pointer: str
+    """JSON pointer of the first difference within the command."""
+    source: list[str] = field(default_factory=list)
+    """User frames that issued the replayed command, outermost first."""
+    cause: str = ""
+    """`code`, `prompt`, `environment`, `schedule` or `unrecorded input`."""
+    explanation: str = ""
+    """The likely cause in a sentence."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Return the report for people."""
+        lines = [
+            f"{self.agent} replayed differently at step {self.step}, command {self.index + 1} "
+            f"(after {self.event}).",
+            f"  recorded:  {_shown(self.recorded)}",
+            f"  replayed:  {_shown(self.replayed)}",
+        ]
+        if self.recorded and self.replayed:
+            lines.append(f"  differs:   {self.pointer or '/'}")
+        if self.source:
+            lines.append(f"  issued by: {self.source[-1]}")
+            lines.extend(f"             {frame}" for frame in self.source[-2:-5:-1])
+        lines.append(f"  likely:    {self.cause}: {self.explanation}")
+        return "\n".join(lines)
+
+
+def _shown(command: dict[str, object]) -> str:
+    if not command:
+        return "(nothing)"
+    text = json.dumps(command, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + f"... ({len(text):,} characters)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Today:
+    """What this process is, to be held against what recorded the run."""
+
+    python: str
+    packages: dict[str, str]
+    code_version: str
+    """Commit and digest of uncommitted changes; empty where unknown."""
+    hash_fingerprint: str
+
+
+def causes(
+    difference: Difference, info: RunInfo, today: Today, *, tainted_by_order: bool
+) -> tuple[str, str]:
+    """Return the likely cause and why, from strongest evidence to weakest.
+
+    Args:
+        difference: What differs.
+        info: What the run says about its code and machine.
+        today: The same of this process.
+        tainted_by_order: Whether the same commands were issued in another order.
+    """
+    recorded, replayed = as_data(difference.recorded), as_data(difference.replayed)
+    if info.code_version and today.code_version and info.code_version != today.code_version:
+        return "code", (
+            f"the program is at {today.code_version}, the run was recorded at {info.code_version}."
+        )
+    if _is_prompt(recorded, replayed):
+        return "prompt", "the same model is asked something else: the prompt or its inputs changed."
+    changed = sorted(
+        name
+        for name in {*info.packages, *today.packages}
+        if info.packages.get(name) != today.packages.get(name)
+    )
+    if info.python != today.python or changed:
+        detail = f"Python {info.python} -> {today.python}" if info.python != today.python else ""
+        shown = [f"{n} {info.packages.get(n)} -> {today.packages.get(n)}" for n in changed[:3]]
+        return "environment", "; ".join(filter(None, [detail, *shown])) + "."
+    if tainted_by_order and info.hash_fingerprint != today.hash_fingerprint:
+        return "environment", (
+            "the same commands come in another order, and the hash seed differs: usually the "
+            "order of a set of strings. Replay under the recorded seed, or sort."
+        )
+    if tainted_by_order:
+        return "schedule", "the same commands come in another order."
+    return "unrecorded input", (
+        "the handler read something that its events do not contain: a module global, a clock or "
+        "generator captured early, an id() or memory address, the environment, or a file."
+    )
+
+
+def _is_prompt(recorded: dict[str, object], replayed: dict[str, object]) -> bool:
+    same = ("command", "kind", "name")
+    return (
+        recorded.get("kind") == "http"
+        and all(recorded.get(name) == replayed.get(name) for name in same)
+        and pointer(recorded, replayed).startswith("/key")
+        and "request" in recorded
+        and recorded["request"] != replayed.get("request")
+    )

@@ -1,0 +1,178 @@
+"""The replay driver: feed each cell the events it was recorded with, compare what it does.
+
+Cells are independent, so any subset replays alone. A cell is replayed up to its
+first divergence: what comes after it would only be its consequence.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agentmesh import ambient
+from agentmesh.journal.encoding import BodyEncoder, comparable_record
+from agentmesh.journal.records import Sent, Step
+from agentmesh.kernel.cell import Cell
+from agentmesh.kernel.commands import Command, FinishTurn, Send
+from agentmesh.replay.compare import Difference, as_data, first_difference, pointer
+from agentmesh.replay.divergence import Divergence, Today, causes
+from agentmesh.replay.source import issuer
+from agentmesh.sdk.program import RunContext
+from agentmesh.sdk.resolve import behavior_for
+
+if TYPE_CHECKING:
+    from agentmesh.journal.run import Run
+
+Progress = Callable[[int], None]
+"""Called now and then with the number of events replayed."""
+
+_PROGRESS_EVERY = 2_000
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What a replay did."""
+
+    run_id: str
+    agents: int = 0
+    events: int = 0
+    turns: int = 0
+    commands: int = 0
+    seconds: float = 0.0
+    divergences: list[Divergence] = field(default_factory=list)
+    """The first of each agent that diverged, earliest first."""
+
+    @property
+    def identical(self) -> bool:
+        """Whether everything was replayed exactly as recorded."""
+        return not self.divergences
+
+    def merge(self, other: "Report") -> None:
+        """Add what another process replayed."""
+        self.agents += other.agents
+        self.events += other.events
+        self.turns += other.turns
+        self.commands += other.commands
+        self.divergences.extend(other.divergences)
+        self.sort()
+
+    def sort(self) -> None:
+        """Put the earliest divergence first."""
+        self.divergences.sort(key=lambda one: (one.at_ns, one.agent, one.step))
+
+
+class Replayer:
+    """Replays cells of one recorded run.
+
+    Args:
+        run: The recorded run.
+        context: What handlers find of it.
+        encoder: How commands are compared.
+        today: What this process is, for the likely cause of a divergence.
+    """
+
+    def __init__(
+        self, run: "Run", context: RunContext, encoder: BodyEncoder, today: Today
+    ) -> None:
+        ambient.install()
+        self._run = run
+        self._context = context
+        self._encoder = encoder
+        self._today = today
+
+    def replay(
+        self, addresses: Iterable[str], on_progress: Progress | None = None
+    ) -> Report:
+        """Replay these agents from their first event to their last.
+
+        Args:
+            addresses: Which agents.
+            on_progress: Called now and then.
+        """
+        report = Report(run_id=self._run.id)
+        started = time.perf_counter()
+        for address in addresses:
+            self._replay_cell(address, report, on_progress)
+        report.seconds = time.perf_counter() - started
+        report.sort()
+        return report
+
+    def _cell(self, address: str) -> Cell:
+        return Cell(behavior_for(self._context, address), self._context)
+
+    def _replay_cell(self, address: str, report: Report, on_progress: Progress | None) -> None:
+        report.agents += 1
+        cell = self._cell(address)
+        for step in self._run.steps(address):
+            issued = cell.handle(step.event)
+            cell.forget_performers()
+            report.events += 1
+            report.commands += len(issued)
+            report.turns += sum(type(command) is FinishTurn for command in issued)
+            if on_progress is not None and report.events % _PROGRESS_EVERY == 0:
+                on_progress(report.events)
+            if not step.handled:
+                continue  # the host died before it could write what this step did
+            difference = first_difference(self._encoder, step.commands, issued)
+            if difference is not None:
+                report.divergences.append(self._explain(address, step, difference, issued))
+                return
+
+    def _explain(
+        self, address: str, step: Step, difference: Difference, issued: list[Command]
+    ) -> Divergence:
+        recorded, replayed = as_data(difference.recorded), self._as_data(difference.replayed)
+        reordered = sorted(map(comparable_record, step.commands)) == sorted(
+            map(self._encoder.comparable, issued)
+        )
+        cause, why = causes(
+            difference, self._run.info, self._today, tainted_by_order=reordered
+        )
+        frames = issuer(
+            self._cell(address), self._run.steps(address), step.number, difference.index
+        )
+        return Divergence(
+            agent=address,
+            step=step.number,
+            index=difference.index,
+            at_ns=step.event.at,
+            event=in_words(step),
+            recorded=self._with_payload(recorded, difference),
+            replayed=replayed,
+            pointer=pointer(self._with_payload(recorded, difference), replayed),
+            source=frames,
+            cause=cause,
+            explanation=why,
+        )
+
+    def _as_data(self, command: Command | None) -> dict[str, object]:
+        values = as_data(command)
+        if isinstance(command, Send):
+            values.pop("src", None)
+            values.pop("blob", None)
+        return values
+
+    def _with_payload(
+        self, recorded: dict[str, object], difference: Difference
+    ) -> dict[str, object]:
+        """Show a sent message's payload, which its receiver recorded, instead of its digest."""
+        sent = difference.recorded
+        if not isinstance(sent, Sent):
+            return recorded
+        shown = {name: value for name, value in recorded.items() if name != "digest"}
+        payload = self._run.payload_of_sent(sent)
+        if payload is not None:
+            shown["payload"] = payload
+        return shown
+
+
+def in_words(step: Step) -> str:
+    """Say what a step's event was."""
+    event = step.event
+    kind = str(event.__struct_config__.tag)
+    envelope = getattr(event, "envelope", None)
+    if envelope is not None:
+        name = envelope.handler or envelope.type
+        return f"{kind} {envelope.id}{f' ({name})' if name else ''}"
+    turn = getattr(event, "turn", None)
+    return f"{kind} {turn}.{getattr(event, 'n', '')}" if turn is not None else kind
