@@ -134,6 +134,17 @@ class EffectError(AgentMeshError):
     """A tool, model call or other effect failed; says which and why."""
 
 
+class ToolArgumentsError(UsageError, TypeError):
+    """A tool, or a function given to `am.effect`, was called with arguments that do not fit it."""
+
+
+class ModelAnswerError(EffectError):
+    """A model's answer can't be used: it does not fit, or it goes on calling tools.
+
+    You do not get this for a model that can't be reached.
+    """
+
+
 class RemoteError(AgentMeshError):
     """An agent's handler or a tool raised; carries the type, text and traceback from there.
 
