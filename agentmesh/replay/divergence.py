@@ -71,8 +71,8 @@ class Today:
 
     python: str
     packages: dict[str, str]
-    code_version: str
-    """Commit and digest of uncommitted changes; empty where unknown."""
+    sources: dict[str, str]
+    """SHA-256 of the source of each module that defines agents."""
     hash_fingerprint: str
 
 
@@ -88,17 +88,13 @@ def causes(
         tainted_by_order: Whether the same commands were issued in another order.
     """
     recorded, replayed = as_data(difference.recorded), as_data(difference.replayed)
-    if info.code_version and today.code_version and info.code_version != today.code_version:
-        return "code", (
-            f"the program is at {today.code_version}, the run was recorded at {info.code_version}."
-        )
+    edited = _changed(info.sources, today.sources)
+    where = f" (the source of {', '.join(edited)} differs from what was recorded)" if edited else ""
     if _is_prompt(recorded, replayed):
-        return "prompt", "the same model is asked something else: the prompt or its inputs changed."
-    changed = sorted(
-        name
-        for name in {*info.packages, *today.packages}
-        if info.packages.get(name) != today.packages.get(name)
-    )
+        return "prompt", f"the same model is asked something else{where}."
+    if edited:
+        return "code", f"the source of {', '.join(edited)} differs from what was recorded."
+    changed = _changed(info.packages, today.packages)
     if info.python != today.python or changed:
         detail = f"Python {info.python} -> {today.python}" if info.python != today.python else ""
         shown = [f"{n} {info.packages.get(n)} -> {today.packages.get(n)}" for n in changed[:3]]
@@ -114,6 +110,11 @@ def causes(
         "the handler read something that its events do not contain: a module global, a clock or "
         "generator captured early, an id() or memory address, the environment, or a file."
     )
+
+
+def _changed(recorded: dict[str, str], today: dict[str, str]) -> list[str]:
+    """Return the names that both know with different values, sorted."""
+    return sorted(name for name in recorded if today.get(name, recorded[name]) != recorded[name])
 
 
 def _is_prompt(recorded: dict[str, object], replayed: dict[str, object]) -> bool:

@@ -1,0 +1,73 @@
+"""What this process is: recorded with every run, held against it in every replay."""
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from agentmesh.sdk.agent import AgentType
+
+PACKAGES = (
+    "agentmesh",
+    "anyio",
+    "httpx2",
+    "langchain-core",
+    "langgraph",
+    "msgspec",
+    "openai",
+    "openai-agents",
+    "pydantic",
+    "pydantic-ai-slim",
+    "pydantic-core",
+    "ray",
+)
+"""Packages whose version can change what a handler does."""
+
+
+@cache
+def packages() -> dict[str, str]:
+    """Return the installed versions of the packages that matter, by name."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def python_version() -> str:
+    """Return the version of the interpreter."""
+    return platform.python_version()
+
+
+def hash_seed() -> str | None:
+    """Return the seed of `hash(str)`, or None where only this process knows it."""
+    value = os.environ.get("PYTHONHASHSEED", "")
+    if value.isdigit():
+        return value
+    return "0" if not sys.flags.hash_randomization else None
+
+
+def hash_fingerprint() -> str:
+    """Return something that differs between processes whose hash seeds differ."""
+    return f"{hash('agentmesh: which order has a set of strings?') & 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+def sources(agent_types: Iterable[AgentType]) -> dict[str, str]:
+    """Return the SHA-256 of the source of each module that defines one of these agents.
+
+    The program's own module is called `__main__`, whatever name it was imported under.
+    """
+    found: dict[str, str] = {}
+    for made in agent_types:
+        module = sys.modules.get(made.module)
+        file = getattr(module, "__file__", None)
+        if file and Path(file).is_file():
+            name = "__main__" if made.module == "__mp_main__" else made.module
+            found[name] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return dict(sorted(found.items()))

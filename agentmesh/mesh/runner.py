@@ -1,0 +1,144 @@
+"""`run`: decide where a workflow goes, start it there, and say how it ended.
+
+The run's directory exists before anything happens, and is sealed after; whatever
+goes wrong in between is in `run.json` and in the journal.
+"""
+
+import json
+import secrets
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar, cast
+
+from agentmesh.effects import settings as effect_settings
+from agentmesh.errors import AgentMeshError, RunFailedError, describe, rebuild
+from agentmesh.host.entry import entry_of, refuse_while_importing
+from agentmesh.host.plan import Entry, Plan
+from agentmesh.journal.code_version import collect_code_version
+from agentmesh.journal.run_info import CANCELLED, DONE, FAILED, EntryPoint, Redaction, RunInfo
+from agentmesh.journal.store import RunDirectory, Store
+from agentmesh.kernel.cell import RULES
+from agentmesh.kernel.envelope import REPLY, Envelope
+from agentmesh.mesh import environment
+from agentmesh.mesh.options import RunOptions, new_run_id, store_location, wants_local
+from agentmesh.mesh.outcome import Outcome
+from agentmesh.sdk import message as messages
+from agentmesh.sdk.agent import DEFINED, AgentType, check_message
+from agentmesh.sdk.duration import NS_PER_SECOND, Duration, seconds_of
+from agentmesh.sdk.message import Message
+from agentmesh.sdk.program import Program
+from agentmesh.sdk.ref import type_name
+from agentmesh.sdk.workflow import workflow_type_of
+
+R = TypeVar("R")
+M = TypeVar("M", bound=Message)
+
+Progress = Callable[[int], None]
+"""Called now and then with the number of events handled so far."""
+
+
+def run(  # noqa: PLR0913 - keyword-only options, documented one by one
+    workflow: Callable[[M], Awaitable[R]] | Callable[[], Awaitable[R]],
+    message: M | None = None,
+    /,
+    *,
+    local: bool = False,
+    store: str | None = None,
+    run_id: str | None = None,
+    seed: str | None = None,
+    deadline: Duration | None = None,
+    durability: str = "process",
+    settings: dict[str, str] | None = None,
+    address: str | None = None,
+    num_cpus: int | None = None,
+    quiet: bool = False,
+) -> R:
+    """Run a workflow and return its result.
+
+    Args:
+        workflow: A function decorated with `@workflow`.
+        message: Its input.
+        local: Run in this process, without Ray (also: `AGENTMESH_LOCAL=1`).
+        store: Where to keep the run: a path or URL (also: `AGENTMESH_STORE`).
+        run_id: The run's id; made from the time by default.
+        seed: Seed of all randomness inside handlers.
+        deadline: Overrides the workflow's deadline.
+        durability: `process` (survives the process) or `disk` (survives the machine).
+        settings: Settings for effects, such as `OPENAI_MODEL`; recorded, never secrets.
+        address: Address of a Ray cluster; a fresh local one by default.
+        num_cpus: CPUs of a fresh local Ray.
+        quiet: Do not say on stderr where the run is.
+
+    Returns:
+        What the workflow returned.
+
+    Raises:
+        RemoteError: The workflow raised; also an instance of the builtin it raised.
+        AgentMeshError: The run could not start or go on.
+    """
+    options = RunOptions(
+        local=local,
+        store=store,
+        run_id=run_id,
+        seed=seed,
+        deadline=deadline,
+        durability=durability,
+        settings=settings or {},
+        address=address,
+        num_cpus=num_cpus,
+        quiet=quiet,
+    )
+    return cast("R", execute(workflow, message, options).unwrap())
+
+
+def execute(
+    workflow: Callable[..., object],
+    message: Message | None,
+    options: RunOptions,
+    *,
+    on_progress: Progress | None = None,
+) -> Outcome:
+    """Run a workflow and say how it ended; raises only if it could not start or was interrupted.
+
+    Args:
+        workflow: A function decorated with `@workflow`.
+        message: Its input.
+        options: What was chosen.
+        on_progress: Called now and then.
+    """
+    refuse_while_importing()
+    workflow_type = workflow_type_of(workflow)
+    spec = next(iter(workflow_type.handlers.values()))
+    check_message(spec, message)
+    plan = _plan(workflow_type, message, options)
+    store = Store(plan.store)
+    directory = store.create_run(_info(plan, workflow_type, options))
+    return _Execution(plan, workflow_type, directory, options).run(on_progress)
+
+
+def _plan(workflow: AgentType, message: Message | None, options: RunOptions) -> Plan:
+    assert workflow.deadline_seconds is not None
+    seconds = (
+        seconds_of(options.deadline, what="deadline")
+        if options.deadline is not None
+        else workflow.deadline_seconds
+    )
+    settings = {**effect_settings.collect(), **options.settings}
+    seed = environment.hash_seed()
+    if seed is not None:
+        settings["PYTHONHASHSEED"] = seed
+    return Plan(
+        run_id=options.run_id or new_run_id(),
+        entry=entry_of(workflow),
+        input_type=type_name(message),
+        input_payload=b"null" if message is None else messages.encode(message),
+        deadline=time.time_ns() + int(seconds * NS_PER_SECOND),
+        seed=options.seed if options.seed is not None else secrets.token_hex(8),
+        store=store_location(options.store),
+        durability=options.durability,
+        settings=settings,
+        redact_patterns=options.redact,
+        drain_seconds=options.drain_seconds,
+    )
