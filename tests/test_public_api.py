@@ -18,7 +18,60 @@ import pytest
 
 from agentmesh import errors
 
-PUBLIC: list[str] = []
+PUBLIC = [
+    "AgentMeshError",
+    "AgentStoppedError",
+    "AskCycleError",
+    "Context",
+    "DeadlineExceededError",
+    "DefinitionError",
+    "DivergenceError",
+    "EffectError",
+    "EscapeError",
+    "FabricError",
+    "InvalidMessageError",
+    "JournalDamagedError",
+    "JournalError",
+    "JournalVersionError",
+    "Message",
+    "NotInHandlerError",
+    "RayVersionError",
+    "RemoteError",
+    "RunExistsError",
+    "RunFailedError",
+    "RunawayTurnError",
+    "StateError",
+    "StoreError",
+    "UnknownAgentError",
+    "UnknownRunError",
+    "UsageError",
+    "WorkCancelledError",
+    "agent",
+    "context",
+    "effect",
+    "handler",
+    "http_client",
+    "llm",
+    "log",
+    "now",
+    "open_run",
+    "openai",
+    "publish",
+    "random",
+    "ref",
+    "replay",
+    "run",
+    "runs",
+    "sleep",
+    "spawn",
+    "stop",
+    "subscribe",
+    "tell",
+    "tool",
+    "tool_context",
+    "uuid",
+    "workflow",
+]
 """Everything that `agentmesh` exports, sorted."""
 
 HEAVY = (
@@ -74,6 +127,11 @@ def test_the_front_door_shows_nothing_else() -> None:
     }
 
     assert sorted(shown - {*PUBLIC}) == []
+
+
+def test_no_promised_name_is_a_module_of_agentmesh() -> None:
+    """The first import of a module overwrites the attribute of its name, whatever it was."""
+    assert [name for name in PUBLIC if importlib.util.find_spec(f"agentmesh.{name}")] == []
 
 
 def test_the_version_is_the_installed_one() -> None:
