@@ -1,0 +1,266 @@
+"""The writer of a journal: one append-only file per host, one write a tick.
+
+Records collect in memory until `commit`, which appends all of them as one frame with
+one write. The host decides when: after a round's events and before handling them
+(write-ahead), and before anything leaves the process (output commit).
+
+A write that fails is taken back, so that nothing is ever written behind half a frame.
+The records stay in memory, and the next `commit` tries them again: a full disk stops a
+run, and loses nothing.
+
+Not thread-safe: one thread, the host's loop, writes.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from agentmesh.errors import JournalError
+from agentmesh.journal import framing
+from agentmesh.journal.encoding import BodyEncoder, handled, odd
+from agentmesh.journal.files import sync_folder
+from agentmesh.journal.records import Entry, Handled, Opened
+from agentmesh.kernel.commands import AnyCommand
+from agentmesh.kernel.events import AnyEvent
+
+Durability = Literal["process", "disk"]
+"""What a committed record survives: the end of the process, or also that of the machine."""
+
+COMMIT_BYTES = 16 << 20
+"""Records are committed early when there are more: earlier is always safe."""
+
+_EMPTY = framing.pack_array_head(0)
+
+
+class LogWriter:
+    """Appends what cells consume and issue to one new file.
+
+    Args:
+        path: The file; it must not exist yet. Its folder is made.
+        encoder: Redacts, and knows the blob store.
+        run: Id of the run.
+        host: Name of the writing process.
+        number: Counts the files of this host.
+        durability: Whether `commit` waits for the disk.
+        on_close: Called with the path when the file is complete.
+
+    Raises:
+        JournalError: The file can't be made.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        encoder: BodyEncoder,
+        *,
+        run: str = "",
+        host: str = "",
+        number: int = 0,
+        durability: Durability = "process",
+        on_close: Callable[[Path], None] | None = None,
+        version: str = "",
+    ) -> None:
+        self.path = Path(path)
+        self.durability = durability
+        self._encoder = encoder
+        self._on_close = on_close
+        self._event_record = encoder.event_record
+        self._command_record = encoder.command_record
+        self._encode_into = msgspec.msgpack.Encoder().encode_into
+        self._cells: dict[str, int] = {}
+        self._pending = bytearray()
+        self._count = 0
+        self._broken = ""
+        self._closed = False
+        salt = secrets.randbits(64)
+        self._seed = framing.seed_of(salt)
+        start = framing.write_start(
+            framing.LogHeader(run, host, number, time.time_ns(), version), salt
+        )
+        self._fd = self._create()
+        self._offset = 0
+        self._append(start)
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file: all of them are complete frames."""
+        return self._offset
+
+    def fileno(self) -> int:
+        """Return the file's descriptor."""
+        return self._fd
+
+    def open_cell(self, address: str, epoch: int = 0) -> int:
+        """Announce an agent; its later records name it by the number returned.
+
+        Args:
+            address: The agent.
+            epoch: How often it has moved here or been restored before. Where several
+                files have the same step, the one of the highest epoch counts.
+        """
+        number = self._cells.get(address)
+        if number is None:
+            number = self._cells[address] = len(self._cells)
+            self._add(Entry(number, 0, Opened(address, epoch)))
+        return number
+
+    def event(self, address: str, step: int, event: AnyEvent) -> None:
+        """Add an event, which must be committed before the cell handles it.
+
+        Raises:
+            JournalError: A large payload could not be stored; nothing was added.
+        """
+        record = self._event_record(event)
+        cell = self._cells.get(address)
+        if cell is None:
+            cell = self.open_cell(address)
+        self._add(Entry(cell, step, record))
+
+    def commands(self, address: str, step: int, commands: Sequence[AnyCommand]) -> None:
+        """Add all that handling an event issued; also when that is nothing.
+
+        Raises:
+            JournalError: A large request could not be stored; nothing was added.
+        """
+        to_record = self._command_record
+        records = Handled([to_record(command) for command in commands])
+        cell = self._cells.get(address)
+        if cell is None:
+            cell = self.open_cell(address)
+        self._add(Entry(cell, step, records))
+
+    def commit(self) -> None:
+        """Append everything added since the last commit, with one write.
+
+        Raises:
+            JournalError: It could not be written. The file is as it was before, the
+                records are kept, and `commit` may be tried again.
+        """
+        if not self._count:
+            return
+        records = framing.pack_array_head(self._count) + self._pending
+        self._append_frame(records)
+        self._pending.clear()
+        self._count = 0
+
+    def sync(self) -> None:
+        """Wait until everything committed is on the disk.
+
+        Raises:
+            JournalError: The disk failed; the file takes no more records.
+        """
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            # What the kernel did with the pages is unknown now: only a new file is safe.
+            self._broken = str(error)
+            raise self._failed(error, retry=False) from error
+
+    def close(self) -> None:
+        """Commit, mark the file as complete, and close it. Does nothing the second time.
+
+        Raises:
+            JournalError: The last records could not be written; the file is closed.
+        """
+        if self._closed:
+            return
+        try:
+            if not self._broken:
+                self.commit()
+                self._append_frame(_EMPTY)
+        finally:
+            self._closed = True
+            os.close(self._fd)
+        if self._on_close is not None:
+            self._on_close(self.path)
+
+    def abandon(self) -> None:
+        """Close the file as it is, without what is not committed: as a crash would."""
+        if not self._closed:
+            self._closed = True
+            os.close(self._fd)
+
+    def _add(self, entry: Entry) -> None:
+        pending = self._pending
+        size = len(pending)
+        try:
+            self._encode_into(entry, pending, -1)
+        except UnicodeEncodeError:
+            del pending[size:]
+            self._encode_into(_escaped(entry), pending, -1)
+        self._count += 1
+        if size > COMMIT_BYTES:
+            self.commit()
+
+    def _create(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            number = os.open(self.path, flags, 0o666)
+            if self.durability == "disk":
+                sync_folder(self.path.parent)
+        except OSError as error:
+            raise JournalError(
+                f"The journal file {self.path} can't be made: {error.strerror or error}.",
+                cause="Usually the folder is read-only or full, or the file exists already.",
+                fix="Check the folder, or choose another store.",
+                file=str(self.path),
+            ) from error
+        return number
+
+    def _append_frame(self, records: bytes) -> None:
+        crc = framing.frame_checksum(records, self._seed, self._offset)
+        self._append(framing.pack_frame_head(len(records), crc) + records)
+
+    def _append(self, data: bytes) -> None:
+        if self._broken or self._closed:
+            reason = self._broken or "it is closed"
+            raise self._failed(OSError(errno.EBADF, reason), retry=False)
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:
+            retry = self._take_back(error)
+            raise self._failed(error, retry=retry) from error
+        self._offset += len(data)
+        if self.durability == "disk":
+            self.sync()
+
+    def _take_back(self, error: OSError) -> bool:
+        """Remove half a frame; say whether the file can take another."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self._offset)
+            return True
+        self._broken = f"half a frame could not be removed after: {error}"
+        return False
+
+    def _failed(self, error: OSError, *, retry: bool) -> JournalError:
+        what = f"The journal file {self.path} can't be written: {error.strerror or error}."
+        safe = f"Its first {self._offset} bytes are complete and safe."
+        return JournalError(
+            f"{what} {safe}",
+            cause="Usually the disk or a quota is full, or the disk fails.",
+            fix=(
+                "Make room; nothing is lost: the run can go on, or be resumed."
+                if retry
+                else "Make room or change the disk, then resume the run; it writes a new file."
+            ),
+            file=str(self.path),
+            safe_bytes=self._offset,
+            retry=retry,
+        )
+
+
+def _escaped(entry: Entry) -> Entry:
+    body = entry.body
+    if isinstance(body, Handled):
+        return Entry(entry.cell, entry.step, handled(body.commands))  # type: ignore[arg-type]
+    return Entry(entry.cell, entry.step, odd(body))

@@ -1,0 +1,222 @@
+"""Where a run's steps are read from: the logs of its hosts, merged.
+
+A log is scanned once, into an index of some twenty bytes a record; bodies are decoded
+when a step is asked for. Memory is bounded by the index and one step.
+
+An agent that moved, or whose host died, has records in several files: segments. They
+are ordered by epoch. A later segment is right: from its first event on, what earlier
+segments say about the same and later steps is void (a host that was given up may have
+gone on writing), and its commands for a step replace theirs (a host that restores an
+agent handles again what the last one was killed in).
+"""
+
+import os
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO, cast
+
+import msgspec
+
+from agentmesh.journal.reading import LogReader, damaged
+from agentmesh.journal.records import Body, CommandRecord, EventRecord, Handled, Opened, Step
+
+_FRAME_START = 12 + 5
+"""Bytes before a frame's first record: the frame's head and the array's."""
+
+_HANDLED = b"\x92\xa7handled"
+_OPENED = b"\xa6opened"
+_ODD = b"\x92\xa3odd"
+"""How records start: a msgpack array, then the tag."""
+
+Load = Callable[[int], Body]
+
+
+class Segment:
+    """What one source has of one agent.
+
+    Args:
+        order: Segments of higher order are right about a step.
+        load: Decodes the record with a number.
+    """
+
+    def __init__(self, order: tuple[int, int, str], load: Load) -> None:
+        self.order = order
+        self.load = load
+        self.steps = array("q")
+        self.is_commands = bytearray()
+
+    def add(self, step: int, *, is_commands: bool) -> None:
+        """Note the next record."""
+        self.steps.append(step)
+        self.is_commands.append(is_commands)
+
+
+class LogSegment(Segment):
+    """What one log has of one agent, and where in the file."""
+
+    def __init__(self, order: tuple[int, int, str], log: "LogSource") -> None:
+        super().__init__(order, self._load)
+        self._log = log
+        self.frames = array("q")
+        self.offsets = array("q")
+        self.sizes = array("q")
+
+    def _load(self, number: int) -> Body:
+        return self._log.body(self.frames[number], self.offsets[number], self.sizes[number])
+
+
+class LogSource:
+    """An index of one log file.
+
+    Args:
+        file: A local file, opened for reading; stays open as long as the source.
+        name: Its path, for errors.
+
+    Raises:
+        JournalDamagedError: The file is damaged.
+        JournalVersionError: Another version wrote it.
+
+    Attributes:
+        segments: By address.
+        torn_at: Offset of a torn tail, or None.
+        complete: Whether its writer closed it.
+        end: Offset up to which the file was read.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.name = name
+        self.segments: dict[str, LogSegment] = {}
+        self._file = file
+        self._reader = LogReader(file, name)
+        self._cells: dict[int, LogSegment] = {}
+        for offset, records in self._reader.frames():
+            self._index(offset, records)
+        self.header = self._reader.header
+        self.torn_at = self._reader.torn_at
+        self.complete = self._reader.complete
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def body(self, frame: int, offset: int, size: int) -> Body:
+        """Decode the record at an offset, which is in the frame at another."""
+        raw = os.pread(self._file.fileno(), size, offset)
+        if len(raw) < size:
+            raise damaged(self.name, frame, "the file has become shorter")
+        return self._reader.body(frame, raw)
+
+    def _index(self, frame: int, records: bytes) -> None:
+        at = frame + _FRAME_START
+        for place in self._reader.places(frame, records):
+            raw = bytes(place.body)
+            at += 1 + _int_size(place.cell) + _int_size(place.step)
+            if raw.startswith(_OPENED, 1) or (raw.startswith(_ODD) and raw[6:13] == _OPENED):
+                self._open(place.cell, frame, raw)
+            else:
+                segment = self._cells.get(place.cell)
+                if segment is None:
+                    raise damaged(self.name, frame, f"cell {place.cell} was not announced")
+                segment.add(place.step, is_commands=raw.startswith(_HANDLED))
+                segment.frames.append(frame)
+                segment.offsets.append(at)
+                segment.sizes.append(len(raw))
+            at += len(raw)
+        if at != frame + 12 + len(records):
+            raise damaged(self.name, frame, "its records do not add up to its length")
+
+    def _open(self, cell: int, frame: int, raw: bytes) -> None:
+        opened = cast("Opened", self._reader.body(frame, raw))
+        header = self._reader.header
+        assert header is not None
+        order = (opened.epoch, header.created_at_ns, self.name)
+        segment = self.segments.setdefault(opened.address, LogSegment(order, self))
+        self._cells[cell] = segment
+
+
+class MemorySegment(Segment):
+    """Steps that are in memory already, as the earliest of some segments."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        super().__init__((-1, 0, ""), self._load)
+        self._bodies: list[Body] = []
+        for step in steps:
+            self.add(step.number, is_commands=False)
+            self._bodies.append(step.event)
+            if step.handled:
+                self.add(step.number, is_commands=True)
+                self._bodies.append(Handled(list(step.commands)))
+
+    def _load(self, number: int) -> Body:
+        return self._bodies[number]
+
+
+class _Where(msgspec.Struct):
+    """Where the parts of a step are: segment and number."""
+
+    event: tuple[Segment, int] | None = None
+    commands: list[tuple[Segment, int]] = []
+
+
+def merged_steps(address: str, segments: Iterable[Segment], run: str) -> Iterator[Step]:
+    """Yield the steps of one agent, in order.
+
+    Args:
+        address: The agent, for errors.
+        segments: Whatever the run's sources have of it.
+        run: Path of the run, for errors.
+
+    Raises:
+        JournalDamagedError: A step is missing, or a record can't be read.
+    """
+    plan: dict[int, _Where] = {}
+    for segment in sorted(segments, key=lambda each: each.order):
+        _lay_over(plan, segment)
+    for number, (step, where) in enumerate(sorted(plan.items())):
+        if where.event is None or step != number:
+            missing = min(step, number)
+            raise damaged(
+                run, 0, f"step {missing} of {address} is missing: perhaps a log file is, too"
+            )
+        yield _step(number, where)
+
+
+def _lay_over(plan: dict[int, _Where], segment: Segment) -> None:
+    events = [
+        step
+        for step, commands in zip(segment.steps, segment.is_commands, strict=True)
+        if not commands
+    ]
+    if events:
+        first = min(events)
+        for step in [step for step in plan if step >= first]:
+            del plan[step]
+    for number, (step, commands) in enumerate(zip(segment.steps, segment.is_commands, strict=True)):
+        where = plan.setdefault(step, _Where())
+        if not commands:
+            where.event = (segment, number)
+        elif where.commands and where.commands[0][0] is segment:
+            where.commands.append((segment, number))
+        else:
+            where.commands = [(segment, number)]
+
+
+def _step(number: int, where: _Where) -> Step:
+    assert where.event is not None
+    segment, index = where.event
+    event = cast("EventRecord", segment.load(index))
+    commands: list[CommandRecord] = []
+    for segment, index in where.commands:
+        commands += cast("list[CommandRecord]", cast("Handled", segment.load(index)).commands)
+    return Step(number, event, tuple(commands), handled=bool(where.commands))
+
+
+def _int_size(number: int) -> int:
+    """Return how many bytes msgpack needs for a number that is not negative."""
+    if number < 0x80:  # noqa: PLR2004 - msgpack's limits
+        return 1
+    if number < 0x100:  # noqa: PLR2004
+        return 2
+    if number < 0x10000:  # noqa: PLR2004
+        return 3
+    return 5 if number < 0x100000000 else 9  # noqa: PLR2004
