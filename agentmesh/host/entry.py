@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,7 +30,7 @@ def entry_of(workflow: AgentType) -> Entry:
     """Describe where a workflow is defined."""
     module = sys.modules.get(workflow.module)
     file = getattr(module, "__file__", None) or ""
-    path = [entry for entry in sys.path if entry and Path(entry).is_dir()]
+    path = [entry for entry in sys.path if entry and Path(entry).is_dir() and _is_own(entry)]
     if file:
         own = str(Path(file).resolve().parent)
         path = [own, *[entry for entry in path if entry != own]]
@@ -40,6 +41,14 @@ def entry_of(workflow: AgentType) -> Entry:
         workflow=workflow.name,
         sys_path=tuple(path),
     )
+
+
+def _is_own(directory: str) -> bool:
+    """Tell whether a directory is the user's own: every Python brings its own library along."""
+    return not any(directory.startswith(path) for path in _INSTALLED)
+
+
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 def load(entry: Entry) -> tuple[Program, AgentType]:

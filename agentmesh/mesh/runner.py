@@ -4,39 +4,27 @@ The run's directory exists before anything happens, and is sealed after; whateve
 goes wrong in between is in `run.json` and in the journal.
 """
 
-import json
 import secrets
-import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TypeVar, cast
 
 from agentmesh.effects import settings as effect_settings
-from agentmesh.errors import AgentMeshError, RunFailedError, describe, rebuild
 from agentmesh.host.entry import entry_of, refuse_while_importing
-from agentmesh.host.plan import Entry, Plan
-from agentmesh.journal.code_version import collect_code_version
-from agentmesh.journal.run_info import CANCELLED, DONE, FAILED, EntryPoint, Redaction, RunInfo
-from agentmesh.journal.store import RunDirectory, Store
-from agentmesh.kernel.cell import RULES
-from agentmesh.kernel.envelope import REPLY, Envelope
+from agentmesh.host.plan import Plan
 from agentmesh.mesh import environment
-from agentmesh.mesh.options import RunOptions, new_run_id, store_location, wants_local
+from agentmesh.mesh.execution import Execution, Progress
+from agentmesh.mesh.options import RunOptions, new_run_id, store_location
 from agentmesh.mesh.outcome import Outcome
 from agentmesh.sdk import message as messages
-from agentmesh.sdk.agent import DEFINED, AgentType, check_message
+from agentmesh.sdk.agent import AgentType, check_message
 from agentmesh.sdk.duration import NS_PER_SECOND, Duration, seconds_of
 from agentmesh.sdk.message import Message
-from agentmesh.sdk.program import Program
 from agentmesh.sdk.ref import type_name
 from agentmesh.sdk.workflow import workflow_type_of
 
 R = TypeVar("R")
 M = TypeVar("M", bound=Message)
-
-Progress = Callable[[int], None]
-"""Called now and then with the number of events handled so far."""
 
 
 def run(  # noqa: PLR0913 - keyword-only options, documented one by one
@@ -113,9 +101,7 @@ def execute(
     spec = next(iter(workflow_type.handlers.values()))
     check_message(spec, message)
     plan = _plan(workflow_type, message, options)
-    store = Store(plan.store)
-    directory = store.create_run(_info(plan, workflow_type, options))
-    return _Execution(plan, workflow_type, directory, options).run(on_progress)
+    return Execution(plan, workflow_type, options).run(on_progress)
 
 
 def _plan(workflow: AgentType, message: Message | None, options: RunOptions) -> Plan:

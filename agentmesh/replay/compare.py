@@ -72,7 +72,7 @@ def as_data(command: Command | CommandRecord | None) -> dict[str, object]:
         if isinstance(value, msgspec.Struct):
             values.update({k: v for k, v in as_data_of(value).items() if k != "note"})
         else:
-            values[name] = _open(value)
+            values[name] = opened(value)
     if values["command"] == "send":
         values["command"] = "sent"
     return values
@@ -80,10 +80,11 @@ def as_data(command: Command | CommandRecord | None) -> dict[str, object]:
 
 def as_data_of(struct: msgspec.Struct) -> dict[str, object]:
     """Return a struct as plain values, JSON in its fields opened up."""
-    return {name: _open(getattr(struct, name)) for name in struct.__struct_fields__}
+    return {name: opened(getattr(struct, name)) for name in struct.__struct_fields__}
 
 
-def _open(value: object) -> object:
+def opened(value: object) -> object:
+    """Return a field as plain values: JSON is parsed, tuples become lists."""
     if isinstance(value, bytes):
         try:
             return msgspec.json.decode(value)

@@ -14,7 +14,8 @@ from agentmesh.journal.encoding import BodyEncoder, comparable_record
 from agentmesh.journal.records import Sent, Step
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.commands import Command, FinishTurn, Send
-from agentmesh.replay.compare import Difference, as_data, first_difference, pointer
+from agentmesh.kernel.events import Delivered
+from agentmesh.replay.compare import Difference, as_data, first_difference, opened, pointer
 from agentmesh.replay.divergence import Divergence, Today, causes
 from agentmesh.replay.source import issuer
 from agentmesh.sdk.program import RunContext
@@ -121,7 +122,8 @@ class Replayer:
     def _explain(
         self, address: str, step: Step, difference: Difference, issued: list[Command]
     ) -> Divergence:
-        recorded, replayed = as_data(difference.recorded), self._as_data(difference.replayed)
+        recorded = self._with_payload(address, difference)
+        replayed = self._as_data(difference.replayed)
         reordered = sorted(map(comparable_record, step.commands)) == sorted(
             map(self._encoder.comparable, issued)
         )
@@ -137,9 +139,9 @@ class Replayer:
             index=difference.index,
             at_ns=step.event.at,
             event=in_words(step),
-            recorded=self._with_payload(recorded, difference),
+            recorded=recorded,
             replayed=replayed,
-            pointer=pointer(self._with_payload(recorded, difference), replayed),
+            pointer=pointer(recorded, replayed),
             source=frames,
             cause=cause,
             explanation=why,
@@ -152,18 +154,22 @@ class Replayer:
             values.pop("blob", None)
         return values
 
-    def _with_payload(
-        self, recorded: dict[str, object], difference: Difference
-    ) -> dict[str, object]:
+    def _with_payload(self, address: str, difference: Difference) -> dict[str, object]:
         """Show a sent message's payload, which its receiver recorded, instead of its digest."""
         sent = difference.recorded
+        recorded = as_data(sent)
         if not isinstance(sent, Sent):
             return recorded
-        shown = {name: value for name, value in recorded.items() if name != "digest"}
-        payload = self._run.payload_of_sent(sent)
-        if payload is not None:
-            shown["payload"] = payload
-        return shown
+        del recorded["digest"]
+        payload = self._payload_of(address, sent)
+        return recorded if payload is None else {**recorded, "payload": opened(payload)}
+
+    def _payload_of(self, address: str, sent: Sent) -> bytes | None:
+        for step in self._run.steps(sent.dst):
+            event = step.event
+            if isinstance(event, Delivered) and event.envelope.id == f"{address}#{sent.n}":
+                return event.envelope.payload
+        return None
 
 
 def in_words(step: Step) -> str:

@@ -1,0 +1,178 @@
+"""One run from its directory to its end: create, drive, record how it ended, seal."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from agentmesh.errors import AgentMeshError, RunFailedError, describe, rebuild
+from agentmesh.host.plan import Plan
+from agentmesh.journal import strings
+from agentmesh.journal.code_version import collect_code_version
+from agentmesh.journal.redaction import DEFAULT_HEADERS, DEFAULT_PATTERNS
+from agentmesh.journal.run_info import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    EntryPoint,
+    Redaction,
+    RunInfo,
+    Status,
+)
+from agentmesh.journal.store import Store
+from agentmesh.kernel.cell import RULES
+from agentmesh.kernel.envelope import REPLY, Envelope
+from agentmesh.mesh import environment
+from agentmesh.mesh.options import RunOptions, wants_local
+from agentmesh.mesh.outcome import Outcome
+from agentmesh.sdk import message as messages
+from agentmesh.sdk.agent import DEFINED, AgentType
+from agentmesh.sdk.program import Program
+from agentmesh.simulation import driver as local_driver
+
+Progress = Callable[[int], None]
+"""Called now and then with the number of events handled so far."""
+
+LOCAL, RAY = "local", "ray"
+_LOCAL_HOST = "local"
+
+
+class Execution:
+    """Carries one planned run through.
+
+    Args:
+        plan: What was decided.
+        workflow: The workflow, in this process.
+        options: What was chosen.
+
+    Raises:
+        RunExistsError: The store has a run of that id.
+        StoreError: The store can't be written.
+    """
+
+    def __init__(self, plan: Plan, workflow: AgentType, options: RunOptions) -> None:
+        self._plan = plan
+        self._workflow = workflow
+        self._options = options
+        self._driver = LOCAL if wants_local(options) else RAY
+        self._store = Store(plan.store)
+        self._redactor = self._store.redactor((*DEFAULT_PATTERNS, *plan.redact_patterns))
+        self._directory = self._store.create_run(self._info())
+        self._started = time.perf_counter()
+
+    def run(self, on_progress: Progress | None = None) -> Outcome:
+        """Drive the run to its end and record how it ended."""
+        try:
+            envelope = self._drive(on_progress)
+        except KeyboardInterrupt:
+            self._end(CANCELLED, error=RunFailedError("The run was interrupted."))
+            raise
+        except AgentMeshError as error:
+            self._end(FAILED, error=error)
+            return self._outcome(error=error)
+        return self._finish(envelope)
+
+    def _drive(self, on_progress: Progress | None) -> Envelope:
+        if self._driver == RAY:
+            from agentmesh.fabric import driver as fabric_driver  # noqa: PLC0415 - imports Ray
+            from agentmesh.fabric.options import RayOptions  # noqa: PLC0415
+
+            chosen = RayOptions(
+                address=self._options.address,
+                num_cpus=self._options.num_cpus,
+                keep=self._options.keep_ray,
+            )
+            return fabric_driver.run(
+                self._plan, self._directory, options=chosen, on_progress=on_progress
+            )
+        context = self._plan.context(Program(self._workflow.module), self._redactor)
+        writer = self._directory.log_writer(_LOCAL_HOST, self._redactor)
+        try:
+            return local_driver.run(self._plan, context, writer, on_progress=on_progress)
+        finally:
+            writer.close()
+
+    def _finish(self, envelope: Envelope) -> Outcome:
+        if envelope.kind == REPLY:
+            spec = next(iter(self._workflow.handlers.values()))
+            value = messages.decode(envelope.payload, spec.signature.returns)
+            self._end(DONE, result=strings.loads(self._redactor.json(envelope.payload)))
+            return self._outcome(value=value, result_json=envelope.payload)
+        error = rebuild(envelope.payload, envelope.note)
+        self._end(FAILED, error=error)
+        return self._outcome(error=error)
+
+    def _end(self, status: Status, *, result: object = None, error: Exception | None = None) -> None:
+        described = None
+        if error is not None:
+            described = strings.loads(self._redactor.json(describe(error)))
+        self._directory.update(
+            status=status, result=result, error=described, ended_at_ns=time.time_ns()
+        )
+        self._seal()
+        if not self._options.quiet:
+            self._say(status)
+
+    def _seal(self) -> None:
+        """Seal the run; a run that can't be sealed stays readable as it is."""
+        try:
+            self._directory.clear_spool()
+            with self._store.open_run(self._plan.run_id) as run:
+                run.seal()
+        except AgentMeshError as error:
+            print(f"agentmesh: the run is not sealed: {error}", file=sys.stderr)
+
+    def _say(self, status: str) -> None:
+        seconds = time.perf_counter() - self._started
+        print(
+            f"agentmesh: run {self._plan.run_id} {status} in {seconds:.1f} s; "
+            f"agentmesh replay {self._plan.run_id}",
+            file=sys.stderr,
+        )
+
+    def _outcome(
+        self, *, value: object = None, result_json: bytes = b"", error: Exception | None = None
+    ) -> Outcome:
+        return Outcome(
+            run_id=self._plan.run_id,
+            location=self._directory.path,
+            seconds=time.perf_counter() - self._started,
+            value=value,
+            result_json=result_json,
+            error=error,
+        )
+
+    def _info(self) -> RunInfo:
+        plan, entry = self._plan, self._plan.entry
+        redacted = self._redactor.json(plan.input_payload)
+        return RunInfo(
+            id=plan.run_id,
+            workflow=entry.workflow,
+            entry=EntryPoint(
+                module=entry.module,
+                file=entry.file,
+                qualname=entry.workflow,
+                sys_path=entry.sys_path,
+            ),
+            input=json.loads(redacted),
+            seed=plan.seed,
+            hash_seed=plan.settings.get("PYTHONHASHSEED"),
+            hash_fingerprint=environment.hash_fingerprint(),
+            code=collect_code_version(Path(entry.file).parent if entry.file else Path.cwd()),
+            sources=environment.sources(DEFINED),
+            packages=environment.packages(),
+            python=environment.python_version(),
+            agentmesh=environment.packages().get("agentmesh", ""),
+            driver=self._driver,
+            settings=dict(plan.settings),
+            durability=plan.durability,
+            rules=RULES,
+            redaction=Redaction(
+                patterns=(*DEFAULT_PATTERNS, *plan.redact_patterns),
+                headers=tuple(sorted(DEFAULT_HEADERS)),
+                key_id=self._redactor.key_id,
+            ),
+        )
+
+

@@ -1,0 +1,110 @@
+"""Replays of stored runs: import the program, wire the replay driver, use all cores."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from agentmesh.errors import UnknownAgentError
+from agentmesh.host.entry import load
+from agentmesh.host.plan import Entry
+from agentmesh.journal.encoding import BodyEncoder
+from agentmesh.journal.redaction import Redactor
+from agentmesh.journal.run import Run
+from agentmesh.journal.run_info import RunInfo
+from agentmesh.journal.store import LATEST, Store
+from agentmesh.mesh import environment
+from agentmesh.mesh.options import store_location
+from agentmesh.replay.divergence import Today
+from agentmesh.replay.driver import Replayer, Report
+from agentmesh.sdk.agent import DEFINED
+from agentmesh.sdk.program import RunContext
+
+Progress = Callable[[int], None]
+"""Called now and then with the number of events replayed."""
+
+
+def replay(
+    name: str | Path = LATEST,
+    *,
+    store: str | None = None,
+    agents: Sequence[str] = (),
+    on_progress: Progress | None = None,
+) -> Report:
+    """Re-execute a stored run and compare every command with the record.
+
+    Needs no Ray, network or key: effects are answered from the journal.
+
+    Args:
+        name: The run's id or the start of it, its directory, or `latest`.
+        store: Where runs are kept.
+        agents: Addresses (`Type/key`) or agent types to replay; all by default.
+        on_progress: Called now and then.
+
+    Returns:
+        What was replayed, with the first divergence of each agent that diverged.
+
+    Raises:
+        UnknownRunError: There is no such run.
+        UnknownAgentError: The run has no such agent.
+        UsageError: The program can't be imported.
+        JournalError: The journal can't be read.
+    """
+    started = time.perf_counter()
+    opened = Store(store_location(store))
+    with opened.open_run(name) as run:
+        replayer = replayer_of(run, opened.redactor_for(run.info))
+        report = replayer.replay(chosen(run, agents), on_progress)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def replayer_of(run: Run, redactor: Redactor) -> Replayer:
+    """Import a run's program and return what replays its cells."""
+    program, _ = load(entry_from(run.info))
+    context = RunContext(
+        run_id=run.id,
+        program=program,
+        redactor=redactor,
+        settings={name: str(value) for name, value in run.info.settings.items()},
+    )
+    return Replayer(run, context, BodyEncoder(redactor), today())
+
+
+def today() -> Today:
+    """Return what this process is."""
+    return Today(
+        python=environment.python_version(),
+        packages=environment.packages(),
+        sources=environment.sources(DEFINED),
+        hash_fingerprint=environment.hash_fingerprint(),
+    )
+
+
+def entry_from(info: RunInfo) -> Entry:
+    """Return where a recorded run's workflow is defined."""
+    entry = info.entry
+    return Entry(
+        module=entry.module, file=entry.file, workflow=info.workflow, sys_path=entry.sys_path
+    )
+
+
+def chosen(run: Run, agents: Sequence[str]) -> list[str]:
+    """Return the addresses that names of agents stand for; all for none.
+
+    Raises:
+        UnknownAgentError: One stands for nobody.
+    """
+    every = run.addresses()
+    if not agents:
+        return every
+    found: list[str] = []
+    for name in agents:
+        matching = [one for one in every if one == name or one.partition("/")[0] == name]
+        if not matching:
+            raise UnknownAgentError(
+                f"Run {run.id} has no agent {name!r}.",
+                cause=f"It has: {', '.join(every[:10])}{', ...' if len(every) > 10 else ''}.",
+                fix="Name an address (`Type/key`) or a type.",
+            )
+        found.extend(one for one in matching if one not in found)
+    return found
