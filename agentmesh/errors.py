@@ -63,6 +63,10 @@ def _unpickle(cls: type[AgentMeshError], what: str, cause: str, fix: str) -> Age
     return cls.from_parts(what, cause, fix, {})
 
 
+def _unpickle_remote(name: str, what: str, cause: str, fix: str) -> AgentMeshError:
+    return _remote_class(name).from_parts(what, cause, fix, {})
+
+
 class InternalError(AgentMeshError):
     """A bug in agentmesh itself. You do not get this for anything you did wrong."""
 
@@ -155,6 +159,11 @@ class RemoteError(AgentMeshError):
         type_name: Qualified name of the original class, such as `builtins.KeyError`.
         remote_traceback: The formatted traceback, as text; may be empty in a replay.
     """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by the original's name: the class may have been made on the fly."""
+        parts = (self.type_name, self.what, self.cause, self.fix)
+        return (_unpickle_remote, parts, super().__reduce__()[2])
 
     @property
     def type_name(self) -> str:
@@ -270,11 +279,15 @@ def _remote_class(name: str) -> type[RemoteError]:
     if not (isinstance(original, type) and issubclass(original, Exception)):
         return RemoteError
     if name not in _REMOTE_AS_BUILTIN:
-        try:
-            made = type(short, (RemoteError, original), {"__module__": __name__})
-        except TypeError:  # a builtin whose memory layout can't be combined
-            made = RemoteError
-        _REMOTE_AS_BUILTIN[name] = made
+        for base in original.__mro__:  # the nearest class that `except` can catch it as
+            try:
+                made = cast("type[RemoteError]", type(short, (RemoteError, base), {}))
+                made.from_parts("", "", "", {})
+            except TypeError:  # it can't be combined, or not be made without its own arguments
+                continue
+            made.__module__ = __name__
+            _REMOTE_AS_BUILTIN[name] = made
+            break
     return _REMOTE_AS_BUILTIN[name]
 
 
