@@ -84,9 +84,7 @@ async def _recorded(
         result = await attempts.perform(call, Policy(), context, emit)
         return _encode_result(name, result, returns, declared)
 
-    request = recorded.object_of(
-        {"function": recorded.encode_text(name), "arguments": arguments}
-    )
+    request = recorded.object_of({"function": recorded.encode_text(name), "arguments": arguments})
     pending = recorded.issue(cell, KIND, name, request, perform)
     key.append(pending.key)
     return message.decode(await pending.future, returns or _ANY)

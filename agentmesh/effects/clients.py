@@ -1,8 +1,5 @@
 """Unmodified SDK clients on the recorded transport."""
 
-import contextlib
-import functools
-import platform
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from agentmesh.ambient import outside
@@ -38,7 +35,6 @@ def http_client(*, classic: bool = False, **options: Any) -> Any:
         )
     library = "httpx" if classic else "httpx2"
     with outside():
-        _warm()
         transport = make_transport(library)
         options.setdefault("timeout", TIMEOUT_SECONDS)
         options.setdefault("follow_redirects", True)
@@ -64,14 +60,3 @@ def openai(**options: Any) -> "AsyncOpenAI":
         from openai import AsyncOpenAI
 
         return AsyncOpenAI(**options)
-
-
-@functools.cache
-def _warm() -> None:
-    """Let the standard library look at the platform once, outside of any handler.
-
-    SDKs put it into headers, and would read files for it at their first request.
-    """
-    platform.platform()
-    with contextlib.suppress(OSError):
-        platform.freedesktop_os_release()

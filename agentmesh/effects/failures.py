@@ -52,4 +52,3 @@ def failed(what: str, attempts: int, error: BaseException) -> Exception:
     shown = f"{what} failed{tried}: {name.removeprefix('builtins.')}: {text or 'no message'}"
     described = {"type": name, "what": shown, "fields": {**fields, "message": text}}
     return rebuild(json.dumps(described).encode())
-

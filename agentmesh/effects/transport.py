@@ -112,9 +112,7 @@ def _issue(cell: Cell, outgoing: Outgoing) -> Pending[bytes]:
     if deadline:
         outgoing = _hurried(outgoing, (deadline - cell.now) / NS_PER_SECOND)
     name = http_record.name_of(outgoing.method, outgoing.url)
-    return recorded.issue(
-        cell, KIND, name, data, functools.partial(http_perform.perform, outgoing)
-    )
+    return recorded.issue(cell, KIND, name, data, functools.partial(http_perform.perform, outgoing))
 
 
 def _hurried(outgoing: Outgoing, seconds: float) -> Outgoing:

@@ -1,0 +1,1 @@
+"""Tests of effects: tools, functions, HTTP and models, live and replayed."""
