@@ -14,11 +14,13 @@ The map, from the bytes upwards:
 - `log`: the writer, one per host: group commit, one write a tick.
 - `reading`: the reader: torn tails, damage, versions.
 - `files`: the few file operations a store needs, on a disk or on any pyarrow filesystem.
+- `places`: the names in a run's directory.
 - `run_info`, `code_version`: what is known about a run besides its events (`run.json`).
 - `store`: a place with runs: create, open, list.
 - `directory`: one run as its drivers write it.
 - `sources`: where a run's steps are read from: logs, merged when an agent moved.
 - `table`: a run as typed columns.
 - `sealing`: a finished run as one Parquet file, without loss.
+- `query`: SQL over that table.
 - `run`: one run as its readers see it: steps, entries, table, SQL.
 """

@@ -16,6 +16,7 @@ import zstandard
 
 from agentmesh.errors import JournalDamagedError, JournalError
 from agentmesh.journal.files import Files, LocalFiles, join
+from agentmesh.journal.places import BLOBS
 
 THRESHOLD = 64 * 1024
 """Payloads of more bytes than this go to the blob store. Part of the format: what a replay
@@ -46,7 +47,7 @@ class Blobs:
         self, root: str | Path, files: Files | None = None, *, durable: bool = False
     ) -> None:
         self._files = files if files is not None else LocalFiles()
-        self._folder = join(str(root), "blobs")
+        self._folder = join(str(root), BLOBS)
         self._durable = durable
         self._known: set[str] = set()
 

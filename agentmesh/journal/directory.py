@@ -17,13 +17,9 @@ from agentmesh.journal.blobs import Blobs
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.files import Files, join
 from agentmesh.journal.log import Durability, LogWriter
+from agentmesh.journal.places import BLOBS, EVENTS, INFO, unusable
 from agentmesh.journal.redaction import Redactor
 from agentmesh.journal.run_info import RunInfo, dump_info
-
-INFO = "run.json"
-EVENTS = "events"
-BLOBS = "blobs"
-SEALED = "events.parquet"
 
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -163,14 +159,3 @@ class RunDirectory:
         mine = re.compile(re.escape(host) + r"-(\d+)\.log")
         numbers = [int(found[1]) for name in taken if (found := mine.fullmatch(name))]
         return max(numbers, default=-1) + 1
-
-
-def unusable(path: str, what: str, error: Exception) -> StoreError:
-    """Return the error for a file or folder of a store that can't be used."""
-    reason = getattr(error, "strerror", None) or str(error)
-    return StoreError(
-        f"{path} {what}: {reason}.",
-        cause="Usually the store is read-only or full, or its credentials do not fit.",
-        fix="Check the location, or choose another with --store or AGENTMESH_STORE.",
-        path=path,
-    )

@@ -8,8 +8,9 @@ import errno
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -40,6 +41,9 @@ class Files(Protocol):
 
     def upload(self, local: Path, path: str) -> None:
         """Put a copy of a local file in its place at once."""
+
+    def building(self, path: str) -> AbstractContextManager[Path]:
+        """Offer a local file to write; it is put in its place, and on the disk, at the end."""
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading, with seeking."""
@@ -97,6 +101,16 @@ class LocalFiles:
         with _beside(Path(path)) as beside:
             shutil.copyfile(local, beside)
             beside.replace(path)
+
+    @contextmanager
+    def building(self, path: str) -> Iterator[Path]:
+        """Offer a local file to write; it is put in its place, and on the disk, at the end."""
+        with _beside(Path(path)) as beside:
+            yield beside
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            beside.replace(path)
+        sync_folder(Path(path).parent)
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading, with seeking."""
@@ -160,6 +174,14 @@ class ArrowFiles:
             local.open("rb") as source,
         ):
             shutil.copyfileobj(source, stream, _COPY_BYTES)
+
+    @contextmanager
+    def building(self, path: str) -> Iterator[Path]:
+        """Offer a local file to write; it is put in its place at the end."""
+        with tempfile.TemporaryDirectory(prefix="agentmesh-") as folder:
+            made = Path(folder) / PurePosixPath(path).name
+            yield made
+            self.upload(made, path)
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading, with seeking."""

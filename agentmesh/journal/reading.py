@@ -39,6 +39,7 @@ class Place(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 _PLACES = msgspec.msgpack.Decoder(list[Place])
 _BODY = msgspec.msgpack.Decoder(EventRecord | Handled | Opened | Odd)
+_RECORD = msgspec.msgpack.Decoder(EventRecord | CommandRecord | Odd)
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 
 
@@ -192,6 +193,18 @@ def decode_body(raw: bytes) -> Body:
             if isinstance(command, Odd):
                 commands[index] = cast("CommandRecord", even(command, CommandRecord))
     return body
+
+
+def decode_record(raw: bytes) -> EventRecord | CommandRecord:
+    """Decode a single event or command.
+
+    Raises:
+        ValueError: It is no record of this version.
+    """
+    record: EventRecord | CommandRecord | Odd = _RECORD.decode(raw)
+    if isinstance(record, Odd):
+        return cast("EventRecord | CommandRecord", even(record, EventRecord | CommandRecord))
+    return record
 
 
 def damaged(name: str, offset: int, problem: str) -> JournalDamagedError:

@@ -13,7 +13,7 @@ Everything here is plain data: msgpack arrays without extension types, decoded i
 the classes of this file and `kernel.events` and into nothing else.
 """
 
-from typing import Any
+from typing import Any, cast, get_args
 
 import msgspec
 
@@ -135,3 +135,12 @@ class Recorded(msgspec.Struct, frozen=True):
     at: int
     """Logical time of the step's event, in nanoseconds since the epoch."""
     body: EventRecord | CommandRecord
+
+
+def kind_of(body: EventRecord | CommandRecord) -> str:
+    """Return the name of a record's kind: `delivered`, `sent`, ..."""
+    return cast("str", body.__struct_config__.tag)
+
+
+EVENT_KINDS = frozenset(each.__struct_config__.tag for each in get_args(EventRecord))
+"""The kinds of events; all others are kinds of commands."""

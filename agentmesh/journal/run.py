@@ -2,27 +2,47 @@
 
 Reading is lazy and bounded: opening a run reads `run.json`; the first question about
 its events scans the logs into an index, and bodies are decoded as they are asked for.
+What was written since then is seen by a run that is opened again.
+
 Nothing that a run contains is ever executed.
 """
+
+from __future__ import annotations
 
 import heapq
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar, cast
 
 from msgspec.structs import replace
 
+from agentmesh.errors import UnknownAgentError
+from agentmesh.journal import strings
 from agentmesh.journal.blobs import Blobs
-from agentmesh.journal.directory import EVENTS
 from agentmesh.journal.files import Files, join
-from agentmesh.journal.records import CommandRecord, EventRecord, Recorded, Step
+from agentmesh.journal.places import EVENTS, SEALED, unusable
+from agentmesh.journal.query import query
+from agentmesh.journal.records import (
+    EVENT_KINDS,
+    CommandRecord,
+    EventRecord,
+    Recorded,
+    Step,
+    kind_of,
+)
 from agentmesh.journal.run_info import RunInfo
-from agentmesh.journal.sources import LogSource, Segment, merged_steps
+from agentmesh.journal.sealing import Sealed, write_sealed
+from agentmesh.journal.sources import LogSource, MemorySegment, Segment, merged_steps
+from agentmesh.journal.table import Row, batches, rows_of, schema
 from agentmesh.kernel.commands import StartEffect
 from agentmesh.kernel.events import Delivered, EffectFinished
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Resolvable = TypeVar("Resolvable", bound=EventRecord | CommandRecord)
 
@@ -41,18 +61,33 @@ class Run:
         self.path = path
         self._files = files
         self._blobs = Blobs(path, files)
-        self._logs: list[LogSource] | None = None
+        self._opened: tuple[Sealed | None, list[LogSource]] | None = None
 
     @property
     def id(self) -> str:
         """The run's id."""
         return self.info.id
 
+    @property
+    def sealed(self) -> bool:
+        """Whether all of the run is in one Parquet file."""
+        stored, logs = self._sources()
+        return stored is not None and not logs
+
+    @property
+    def torn(self) -> dict[str, int]:
+        """Logs that end in the middle of a record, and where: their hosts were killed."""
+        _, logs = self._sources()
+        return {log.name: log.torn_at for log in logs if log.torn_at is not None}
+
     def close(self) -> None:
-        """Close the run's files."""
-        for log in self._logs or ():
+        """Close the run's files; the next question opens them again."""
+        stored, logs = self._opened or (None, [])
+        self._opened = None
+        if stored is not None:
+            stored.close()
+        for log in logs:
             log.close()
-        self._logs = None
 
     def __enter__(self) -> Self:
         return self
@@ -71,45 +106,90 @@ class Run:
         Raises:
             JournalDamagedError: A file is damaged.
         """
-        return sorted({address for log in self._sources() for address in log.segments})
+        stored, logs = self._sources()
+        found = set(stored.agents) if stored is not None else set()
+        return sorted(found.union(*(log.segments for log in logs)))
 
     def steps(self, address: str, *, resolve: bool = True) -> Iterator[Step]:
-        """Yield what happened to one agent, in order.
+        """Return what happened to one agent, step by step.
 
         Args:
             address: The agent.
             resolve: Whether events carry payloads that are in the blob store.
 
         Raises:
+            UnknownAgentError: No such agent is in the run.
             JournalDamagedError: A file is damaged, or one is missing.
         """
-        segments: list[Segment] = [
-            log.segments[address] for log in self._sources() if address in log.segments
-        ]
-        for step in merged_steps(address, segments, self.path):
-            yield self._resolved(step) if resolve else step
+        stored, logs = self._sources()
+        segments: list[Segment] = [log.segments[address] for log in logs if address in log.segments]
+        if stored is not None and address in stored.agents:
+            if segments:
+                segments.append(MemorySegment(stored.steps(address)))
+            else:
+                return self._resolving(stored.steps(address), resolve=resolve)
+        if not segments:
+            raise self._unknown_agent(address)
+        steps = merged_steps(address, segments, self.path)
+        return self._resolving(steps, resolve=resolve)
 
     def entries(self, *, resolve: bool = False) -> Iterator[Recorded]:
-        """Yield all events and commands: by time, then by agent, then by step.
+        """Return all events and commands: by time, then by agent, then by step.
 
         That order is the same each time, and causal within an agent.
+
+        Args:
+            resolve: Whether they carry payloads that are in the blob store.
         """
-        every = [self._recorded(address, resolve=resolve) for address in self.addresses()]
-        return heapq.merge(*every, key=lambda one: (one.at, one.address, one.step, one.index))
+        stored, logs = self._sources()
+        if stored is not None and not logs:
+            entries = stored.entries()
+        else:
+            every = [self._recorded(address) for address in self.addresses()]
+            entries = heapq.merge(*every, key=_place)
+        if not resolve:
+            return entries
+        return (replace(each, body=self.resolve(each.body)) for each in entries)
 
     def counts(self) -> dict[str, int]:
         """Return how many agents, events, commands, and records of each kind there are."""
-        kinds: Counter[str] = Counter()
-        for address in self.addresses():
-            for step in self.steps(address, resolve=False):
-                kinds["events"] += 1
-                kinds["commands"] += len(step.commands)
-                kinds[kind_of(step.event)] += 1
-                kinds.update(kind_of(command) for command in step.commands)
-        return {"agents": len(self.addresses()), **dict(sorted(kinds.items()))}
+        stored, logs = self._sources()
+        if stored is not None and not logs:
+            kinds = Counter(stored.counts())
+        else:
+            kinds = Counter(
+                kind_of(body)
+                for address in self.addresses()
+                for step in self.steps(address, resolve=False)
+                for body in (step.event, *step.commands)
+            )
+        events = sum(count for kind, count in kinds.items() if kind in EVENT_KINDS)
+        commands = kinds.total() - events
+        totals = {"agents": len(self.addresses()), "events": events, "commands": commands}
+        return {**totals, **dict(sorted(kinds.items()))}
+
+    def payload_of(self, message: str) -> bytes | None:
+        """Return the payload of a message; None if no such message was ever delivered.
+
+        Args:
+            message: Its id: sender, `#` and the sender's counter.
+        """
+        stored, logs = self._sources()
+        finders = [source.delivery for source in logs]
+        if stored is not None:
+            finders.append(stored.delivery)
+        for find in finders:
+            delivery = find(message)
+            if delivery is not None:
+                return self.resolve(delivery).envelope.payload
+        return None
 
     def resolve(self, body: Resolvable) -> Resolvable:
-        """Return an event or command with its payload, if that is in the blob store."""
+        """Return an event or command with its payload, if that is in the blob store.
+
+        Raises:
+            JournalError: The blob is missing or damaged.
+        """
         if isinstance(body, Delivered) and body.envelope.blob:
             payload = self._blobs.get(body.envelope.blob)
             return replace(body, envelope=replace(body.envelope, payload=payload, blob=""))
@@ -119,29 +199,95 @@ class Run:
             return replace(body, request=self._blobs.get(body.blob), blob="")
         return body
 
-    @property
-    def torn(self) -> dict[str, int]:
-        """Files that end in the middle of a record, and where: their hosts were killed."""
-        return {log.name: log.torn_at for log in self._sources() if log.torn_at is not None}
+    def table(self) -> pa.Table:
+        """Return one row per event and per command; the columns are in `journal.table`.
 
-    def _resolved(self, step: Step) -> Step:
-        event = self.resolve(step.event)
-        return step if event is step.event else replace(step, event=event)
+        Sorted by agent, step and index.
+        """
+        import pyarrow as pa
 
-    def _recorded(self, address: str, *, resolve: bool) -> Iterator[Recorded]:
-        for step in self.steps(address, resolve=resolve):
-            at = step.event.at
-            yield Recorded(address, step.number, 0, at, step.event)
-            for index, command in enumerate(step.commands, start=1):
-                body = self.resolve(command) if resolve else command
-                yield Recorded(address, step.number, index, at, body)
+        stored, logs = self._sources()
+        if stored is not None and not logs:
+            return stored.table()
+        columns = schema()
+        return pa.Table.from_batches(batches(self._rows(), columns), columns)
 
-    def _sources(self) -> list[LogSource]:
-        if self._logs is None:
-            folder = join(self.path, EVENTS)
-            names = [name for name in self._files.names(folder) if name.endswith(".log")]
-            self._logs = [self._log(join(folder, name)) for name in names]
-        return self._logs
+    def sql(self, text: str, *, files: bool = False) -> pa.Table:
+        """Answer a DuckDB query over the table, which is called `events`.
+
+        Args:
+            text: The query, as in `SELECT payload->>'$.text' FROM events`.
+            files: Whether the query may also read and write files.
+
+        Raises:
+            UsageError: The query can't be answered.
+        """
+        stored, logs = self._sources()
+        if stored is not None and not logs and self._files.local:
+            return query(text, stored.dataset(), files=files)
+        return query(text, self.table(), files=files)
+
+    def seal(self) -> None:
+        """Turn the logs into one Parquet file, then remove them.
+
+        Does nothing if that has happened. A log that grows meanwhile stays, and a
+        reader merges it with the file.
+
+        Raises:
+            JournalDamagedError: A log is damaged; all stay as they are.
+            StoreError: The file can't be written; all stay as they are.
+        """
+        stored, logs = self._sources()
+        if not logs and stored is not None:
+            return
+        path = join(self.path, SEALED)
+        read = {Path(log.name).name: log.size for log in logs}
+        names = {**(stored.logs if stored is not None else {}), **read}
+        agents = ((address, self.steps(address, resolve=False)) for address in self.addresses())
+        try:
+            with self._files.building(path) as made:
+                write_sealed(made, agents, names)
+        except OSError as error:
+            raise unusable(path, "can't be written", error) from error
+        self.close()
+        for name, size in read.items():
+            log = join(self.path, EVENTS, name)
+            if self._files.size(log) == size:
+                self._files.remove(log)
+
+    def _resolving(self, steps: Iterator[Step], *, resolve: bool) -> Iterator[Step]:
+        for step in steps:
+            event = self.resolve(step.event) if resolve else step.event
+            yield step if event is step.event else replace(step, event=event)
+
+    def _recorded(self, address: str) -> Iterator[Recorded]:
+        for step in self.steps(address, resolve=False):
+            for index, body in enumerate((step.event, *step.commands)):
+                yield Recorded(address, step.number, index, step.event.at, body)
+
+    def _rows(self) -> Iterator[Row]:
+        for address in self.addresses():
+            yield from rows_of(address, self.steps(address, resolve=False))
+
+    def _sources(self) -> tuple[Sealed | None, list[LogSource]]:
+        if self._opened is None:
+            try:
+                self._opened = self._open()
+            except OSError as error:
+                raise unusable(self.path, "can't be read", error) from error
+        return self._opened
+
+    def _open(self) -> tuple[Sealed | None, list[LogSource]]:
+        path = join(self.path, SEALED)
+        folder = join(self.path, EVENTS)
+        names = [name for name in self._files.names(folder) if name.endswith(".log")]
+        stored = Sealed(self._files, path) if self._files.exists(path) else None
+        logs: list[LogSource] = []
+        for name in names:
+            log = join(folder, name)
+            if stored is None or stored.logs.get(name) != self._files.size(log):
+                logs.append(self._log(log))
+        return stored, logs
 
     def _log(self, path: str) -> LogSource:
         file = self._files.open(path) if self._files.local else _local_copy(self._files, path)
@@ -151,10 +297,18 @@ class Run:
             file.close()
             raise
 
+    def _unknown_agent(self, address: str) -> UnknownAgentError:
+        known = self.addresses()
+        return UnknownAgentError(
+            f"The run {self.id} has no agent {address!r}.",
+            cause=f"An agent is named Type/key: {strings.readable(', '.join(known[:_SHOWN_MAX]))}.",
+            fix=f"List all {len(known)} with `agentmesh show {self.id}`.",
+            agent=address,
+        )
 
-def kind_of(body: EventRecord | CommandRecord) -> str:
-    """Return the name of an event's or command's kind: `delivered`, `sent`, ..."""
-    return cast("str", body.__struct_config__.tag)
+
+def _place(recorded: Recorded) -> tuple[int, str, int, int]:
+    return recorded.at, strings.escape(recorded.address), recorded.step, recorded.index
 
 
 def _local_copy(files: Files, path: str) -> BinaryIO:
@@ -164,3 +318,6 @@ def _local_copy(files: Files, path: str) -> BinaryIO:
         shutil.copyfileobj(source, copy)
     copy.seek(0)
     return cast("BinaryIO", copy)
+
+
+_SHOWN_MAX = 5

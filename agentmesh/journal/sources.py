@@ -19,6 +19,7 @@ import msgspec
 
 from agentmesh.journal.reading import LogReader, damaged
 from agentmesh.journal.records import Body, CommandRecord, EventRecord, Handled, Opened, Step
+from agentmesh.kernel.events import Delivered
 
 _FRAME_START = 12 + 5
 """Bytes before a frame's first record: the frame's head and the array's."""
@@ -80,7 +81,7 @@ class LogSource:
         segments: By address.
         torn_at: Offset of a torn tail, or None.
         complete: Whether its writer closed it.
-        end: Offset up to which the file was read.
+        size: Bytes that the file had.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -90,10 +91,14 @@ class LogSource:
         self._reader = LogReader(file, name)
         self._cells: dict[int, LogSegment] = {}
         for offset, records in self._reader.frames():
-            self._index(offset, records)
+            try:
+                self._index(offset, records)
+            except OverflowError as error:
+                raise damaged(name, offset, f"a number is out of range: {error}") from error
         self.header = self._reader.header
         self.torn_at = self._reader.torn_at
         self.complete = self._reader.complete
+        self.size = os.fstat(file.fileno()).st_size
 
     def close(self) -> None:
         """Close the file."""
@@ -105,6 +110,23 @@ class LogSource:
         if len(raw) < size:
             raise damaged(self.name, frame, "the file has become shorter")
         return self._reader.body(frame, raw)
+
+    def delivery(self, message: str) -> Delivered | None:
+        """Return the event that delivered a message."""
+        sender = message.rpartition("#")[0]
+        mark = sender.encode("utf-8", "surrogatepass")
+        plain = mark.isascii() and b"\\" not in mark  # others may be stored escaped
+        for offset, records in self._reader.frames():
+            if plain and mark not in records:
+                continue
+            for place in self._reader.places(offset, records):
+                raw = bytes(place.body)
+                if plain and mark not in raw:
+                    continue
+                body = self._reader.body(offset, raw)
+                if isinstance(body, Delivered) and body.envelope.id == message:
+                    return body
+        return None
 
     def _index(self, frame: int, records: bytes) -> None:
         at = frame + _FRAME_START

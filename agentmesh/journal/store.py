@@ -24,8 +24,9 @@ from agentmesh.errors import (
     UnknownRunError,
     UsageError,
 )
-from agentmesh.journal.directory import INFO, RunDirectory, unusable
+from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.files import ArrowFiles, Files, LocalFiles, join
+from agentmesh.journal.places import INFO, unusable
 from agentmesh.journal.redaction import DEFAULT_HEADERS, DEFAULT_PATTERNS, Redactor
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo, load_info

@@ -50,6 +50,11 @@ def dumps_pretty(value: object) -> bytes:
     return _SURROGATE.sub(_escape_one, text).encode()
 
 
+def dumps_readable(value: object) -> str:
+    """Return compact JSON that any reader takes: lone surrogates become U+FFFD."""
+    return readable(_ENCODER.encode(value))
+
+
 def loads(data: bytes | str) -> Any:
     """Return the value of JSON that `dumps`, or anybody else, wrote.
 

@@ -1,0 +1,293 @@
+"""A finished run as one Parquet file: the table's columns, and what they leave out.
+
+`events.parquet` has the columns of `table`, sorted by agent, step and index, for any
+tool that reads Parquet. One more column, `record`, has what makes it lossless: the
+record as the log had it, without its payload where `payload` shows exactly that. So a
+payload is stored once, and reading gives back every byte.
+
+The file's metadata name the version and the logs it was made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from agentmesh.errors import JournalVersionError
+from agentmesh.journal import strings, table
+from agentmesh.journal.encoding import encode
+from agentmesh.journal.reading import damaged, decode_record
+from agentmesh.journal.records import (
+    JOURNAL_VERSION,
+    CommandRecord,
+    EventRecord,
+    Recorded,
+    Step,
+)
+from agentmesh.kernel.events import Delivered
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from agentmesh.journal.files import Files
+
+RECORD = "record"
+GROUP_ROWS = 100_000
+"""Rows of a row group, which is what a reader has in memory at a time."""
+
+_LOGS_KEY = b"agentmesh.logs"
+_READ = ["step", "index", "payload", "handled", RECORD]
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError, AttributeError)
+
+
+def write_sealed(
+    path: Path, agents: Iterable[tuple[str, Iterable[Step]]], logs: dict[str, int]
+) -> int:
+    """Write a run to a new local file; return the number of rows.
+
+    Args:
+        path: The file.
+        agents: Addresses, sorted, with their steps.
+        logs: Names of the logs that the steps come from, and how much of each was read.
+    """
+    import pyarrow.parquet as pq
+
+    names = strings.dumps(logs)
+    schema = table.schema({RECORD: "binary"})
+    schema = schema.with_metadata({**schema.metadata, _LOGS_KEY: names})
+    count = 0
+    with pq.ParquetWriter(
+        path, schema, compression="zstd", write_page_index=True, store_schema=True
+    ) as writer:
+        group: list[Any] = []
+        for batch in table.batches(_rows(agents), schema):
+            group.append(batch)
+            count += batch.num_rows
+            if sum(each.num_rows for each in group) >= GROUP_ROWS:
+                _write_group(writer, group)
+        _write_group(writer, group)
+    return count
+
+
+class Sealed:
+    """Reads a sealed run.
+
+    Args:
+        files: Where the store is.
+        path: The Parquet file there.
+
+    Raises:
+        JournalDamagedError: It is damaged.
+        JournalVersionError: Another version wrote it.
+
+    Attributes:
+        logs: Names of the logs it was made from, and how much of each.
+        rows: Number of rows.
+    """
+
+    def __init__(self, files: Files, path: str) -> None:
+        import pyarrow.parquet as pq
+
+        self.name = path
+        self._source = files.open(path)
+        self._file = self._guarded(lambda: pq.ParquetFile(self._source))
+        metadata = self._file.schema_arrow.metadata or {}
+        version = metadata.get(table.VERSION_KEY, b"").decode("ascii", "replace")
+        if version != str(JOURNAL_VERSION):
+            raise _unknown_version(path, version)
+        self.logs: dict[str, int] = self._guarded(lambda: strings.loads(metadata[_LOGS_KEY]))
+        self.rows: int = self._file.metadata.num_rows
+        self._group: tuple[int, Any] = (-1, None)
+        self._agents: dict[str, tuple[int, int]] | None = None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        self._source.close()
+
+    @property
+    def agents(self) -> dict[str, tuple[int, int]]:
+        """First row and number of rows of each agent, by address."""
+        if self._agents is None:
+            self._agents = self._find_agents()
+        return self._agents
+
+    def steps(self, address: str) -> Iterator[Step]:
+        """Yield the steps of one agent, in order.
+
+        Raises:
+            JournalDamagedError: Part of the file can't be read.
+        """
+        step: Step | None = None
+        commands: list[CommandRecord] = []
+        for number, index, payload, handled, record in self._rows(address):
+            body = self._body(record, payload)
+            if index:
+                commands.append(cast("CommandRecord", body))
+                continue
+            if step is not None:
+                yield replace(step, commands=tuple(commands))
+            step = Step(number, cast("EventRecord", body), (), handled=bool(handled))
+            commands = []
+        if step is not None:
+            yield replace(step, commands=tuple(commands))
+
+    def entries(self) -> Iterator[Recorded]:
+        """Yield all events and commands: by time, then by agent, then by step."""
+        import pyarrow.compute as pc
+
+        read = self._columns(["agent", "time", *_READ])
+        keys = [(name, "ascending") for name in ("time", "agent", "step", "index")]
+        order = pc.sort_indices(read, sort_keys=keys)
+        read = read.set_column(1, "time", read["time"].cast("int64"))
+        for start in range(0, self.rows, table.BATCH_ROWS):
+            part = read.take(order.slice(start, table.BATCH_ROWS))
+            columns = [part[name].to_pylist() for name in ("agent", "time", *_READ)]
+            for agent, at, step, index, payload, _, record in zip(*columns, strict=True):
+                body = self._body(record, payload)
+                yield Recorded(strings.unescape(agent), step, index, at, body)
+
+    def delivery(self, message: str) -> Delivered | None:
+        """Return the event that delivered a message."""
+        import pyarrow.compute as pc
+
+        shown = strings.readable(message)
+        for group in range(self._file.num_row_groups):
+            found = self._columns(["message", "kind"], group)
+            mask = pc.and_(pc.equal(found["message"], shown), pc.equal(found["kind"], "delivered"))
+            if not pc.any(mask).as_py():
+                continue
+            rows = self._read_group(group).filter(mask)
+            payloads, records = rows["payload"].to_pylist(), rows[RECORD].to_pylist()
+            for payload, record in zip(payloads, records, strict=True):
+                body = self._body(record, payload)
+                if isinstance(body, Delivered) and body.envelope.id == message:
+                    return body
+        return None
+
+    def dataset(self) -> Any:
+        """Return the file as a dataset that a query reads only the needed part of."""
+        from pyarrow import dataset
+
+        return dataset.dataset(self.name, format="parquet")
+
+    def table(self) -> pa.Table:
+        """Return the table's columns."""
+        return self._columns(list(table.COLUMNS))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows there are of each kind."""
+        counted = self._columns(["kind"])["kind"].value_counts()
+        return {item["values"]: item["counts"] for item in counted.to_pylist()}
+
+    def _find_agents(self) -> dict[str, tuple[int, int]]:
+        import pyarrow.compute as pc
+
+        found: dict[str, list[int]] = {}
+        row = 0
+        for group in range(self._file.num_row_groups):
+            column = self._columns(["agent"], group)["agent"]
+            for chunk in column.chunks:
+                runs = pc.run_end_encode(chunk)
+                before = 0
+                for agent, end in zip(
+                    runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True
+                ):
+                    found.setdefault(agent, [row + before, 0])[1] += end - before
+                    before = end
+                row += len(chunk)
+        return {strings.unescape(agent): (first, n) for agent, (first, n) in found.items()}
+
+    def _rows(self, address: str) -> Iterator[tuple[int, int, str | None, bool | None, bytes]]:
+        first, count = self.agents[address]
+        start = 0
+        for group in range(self._file.num_row_groups):
+            end = start + self._file.metadata.row_group(group).num_rows
+            low, high = max(first, start), min(first + count, end)
+            if low < high:
+                part = self._read_group(group).slice(low - start, high - low)
+                for batch in part.to_batches(max_chunksize=table.BATCH_ROWS):
+                    columns = [batch.column(name).to_pylist() for name in _READ]
+                    yield from zip(*columns, strict=True)
+            start = end
+
+    def _read_group(self, group: int) -> Any:
+        if self._group[0] != group:
+            self._group = (group, self._columns(_READ, group))
+        return self._group[1]
+
+    def _body(self, record: bytes, payload: str | None) -> EventRecord | CommandRecord:
+        try:
+            return with_payload(decode_record(record), payload)
+        except _BROKEN as error:
+            raise damaged(self.name, 0, f"a record can't be read: {error}") from error
+
+    def _columns(self, names: list[str], group: int | None = None) -> Any:
+        """Read columns of one row group, or of all."""
+        if group is None:
+            return self._guarded(lambda: self._file.read(columns=names))
+        return self._guarded(lambda: self._file.read_row_group(group, columns=names))
+
+    def _guarded(self, read: Callable[[], Any]) -> Any:
+        from pyarrow import ArrowException
+
+        try:
+            return read()
+        except (ArrowException, OSError, KeyError, ValueError) as error:
+            raise damaged(self.name, 0, f"it can't be read as Parquet: {error}") from error
+
+
+def without_payload(body: EventRecord | CommandRecord) -> EventRecord | CommandRecord:
+    """Return a body whose payload is elsewhere."""
+    if isinstance(body, Delivered):
+        return replace(body, envelope=replace(body.envelope, payload=b""))
+    return replace(body, **{table.PAYLOAD_FIELDS[type(body)]: b""})
+
+
+def with_payload(
+    body: EventRecord | CommandRecord, payload: str | None
+) -> EventRecord | CommandRecord:
+    """Undo `without_payload`; a body that kept its payload stays as it is."""
+    if payload is None or table.payload_of(body):
+        return body
+    data = payload.encode()
+    if isinstance(body, Delivered):
+        return replace(body, envelope=replace(body.envelope, payload=data))
+    name = table.PAYLOAD_FIELDS.get(type(body))
+    return replace(body, **{name: data}) if name is not None else body
+
+
+def _rows(agents: Iterable[tuple[str, Iterable[Step]]]) -> Iterator[table.Row]:
+    for address, steps in agents:
+        yield from table.rows_of(address, steps, _with_record)
+
+
+def _with_record(row: table.Row, recorded: Recorded) -> None:
+    body = recorded.body
+    payload = table.payload_of(body)
+    shown = row.get("payload")
+    kept = body if shown is None or shown.encode() != payload else without_payload(body)
+    row[RECORD] = encode(kept)
+
+
+def _write_group(writer: Any, group: list[Any]) -> None:
+    import pyarrow as pa
+
+    if group:
+        writer.write_table(pa.Table.from_batches(group), row_group_size=GROUP_ROWS * 2)
+        group.clear()
+
+
+def _unknown_version(name: str, version: str) -> JournalVersionError:
+    return JournalVersionError(
+        f"{name} has journal version {version or '?'}; "
+        f"this agentmesh reads version {JOURNAL_VERSION}.",
+        cause="Another version of agentmesh sealed the run, or the file is none of its.",
+        fix="Install the version of agentmesh that run.json names.",
+        file=name,
+        version=version,
+    )
