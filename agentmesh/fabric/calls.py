@@ -1,0 +1,105 @@
+"""How hosts, supervisor and driver call each other on Ray.
+
+Results come back on a thread of Ray and are handed to the caller's loop. Nothing is
+retried by Ray: it would repeat calls that did arrive. What failed is sorted into three:
+unknown (try again), dead (tell the supervisor), and a bug (the host ends).
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import ray
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
+
+from agentmesh.errors import FabricError, rebuild
+from agentmesh.fabric.directory import Located
+from agentmesh.fabric.peer import Call, GoneError, Result, UnavailableError
+from agentmesh.sdk.agent import Placement
+
+Then = Callable[[Any], None]
+
+
+def when_done(ref: "ray.ObjectRef[Any]", loop: asyncio.AbstractEventLoop, then: Then) -> None:
+    """Call back on a loop with a call's result, or with the exception it ended in."""
+    ref.future().add_done_callback(partial(_hand_over, loop, then))
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, then: Then, future: Any) -> None:
+    error = future.exception()
+    result = sorted_out(error) if error is not None else future.result()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(then, result)
+
+
+def sorted_out(error: BaseException) -> Exception:
+    """Return a failure of a call as one of agentmesh's own errors."""
+    if isinstance(error, RayTaskError):
+        return FabricError(
+            f"A call to another host failed there: {error}.", fix="Please report it with the text."
+        )
+    if isinstance(error, ActorUnavailableError):
+        return UnavailableError(f"A host can't be reached at the moment: {error}.")
+    if isinstance(error, RayActorError):
+        return GoneError(f"A host of the run has died: {first_line(error)}.")
+    if isinstance(error, RayError):
+        return UnavailableError(f"A call to another host was lost: {first_line(error)}.")
+    return FabricError(f"A call to another host failed: {type(error).__name__}: {error}.")
+
+
+def first_line(error: BaseException) -> str:
+    """Return what Ray says in short; its texts run over many lines."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:3]).rstrip(".") or type(error).__name__
+
+
+def call_of(handle: Any, loop: asyncio.AbstractEventLoop) -> Call:
+    """Return how to send frames to an actor."""
+    deliver = handle.deliver.remote
+
+    def call(frame: bytes, then: Callable[[Result], None]) -> None:
+        when_done(deliver(frame), loop, then)
+
+    return call
+
+
+class RayCalls:
+    """How a host reaches the supervisor and other hosts (`process.Calls`).
+
+    Args:
+        name: Name of this host.
+        supervisor: The supervisor's handle.
+        loop: This host's loop.
+    """
+
+    def __init__(self, name: str, supervisor: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._name = name
+        self._supervisor = supervisor
+        self._loop = loop
+
+    def locate(
+        self, wanted: dict[str, Placement | None], then: Callable[[Located | Exception], None]
+    ) -> None:
+        """Ask the supervisor where agents live."""
+        self._ask(self._supervisor.locate.remote(wanted), then)
+
+    def contact(self, host: str, then: Callable[[tuple[int, object] | Exception], None]) -> None:
+        """Ask the supervisor which life a host is in, and what it is called by."""
+        self._ask(self._supervisor.contact.remote(host), then)
+
+    def gone(self, host: str, incarnation: int, reason: str) -> None:
+        """Tell the supervisor that a host is dead."""
+        self._supervisor.gone.remote(host, incarnation, reason)
+
+    def call_of(self, contact: object) -> Call:
+        """Return how to send frames to a host, given its handle."""
+        return call_of(contact, self._loop)
+
+    def _ask(self, ref: "ray.ObjectRef[Any]", then: Then) -> None:
+        when_done(ref, self._loop, lambda result: then(_opened(result)))
+
+
+def _opened(result: Any) -> Any:
+    """Return what the supervisor answered: a value, or an error as data."""
+    return rebuild(cast("bytes", result)) if isinstance(result, bytes) else result

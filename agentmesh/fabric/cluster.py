@@ -1,0 +1,120 @@
+"""Joining a Ray cluster, or starting one on this machine, and leaving it again.
+
+All hosts of a run share one recorded hash seed. A fresh local Ray gets it by its
+environment, so that workers that are started ahead inherit it; on a cluster that runs
+already, each host asks for it, which costs a new worker process.
+"""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+
+import ray
+
+from agentmesh.errors import FabricError
+from agentmesh.fabric.calls import first_line
+from agentmesh.fabric.options import RayOptions
+
+ADDRESS_VARIABLE = "RAY_ADDRESS"
+HASH_SEED = "PYTHONHASHSEED"
+
+_own: dict[str, str | None] = {}
+"""Hash seed of the local Ray that this process started, by the session's name."""
+
+
+@contextlib.contextmanager
+def connected(options: RayOptions, hash_seed: str | None) -> Iterator[dict[str, str]]:
+    """Be connected to Ray, as the options say.
+
+    Args:
+        options: Which Ray.
+        hash_seed: Seed of `hash(str)` in all hosts of the run; None if it does not matter.
+
+    Yields:
+        Environment variables that hosts must ask for, because Ray was started without.
+
+    Raises:
+        FabricError: There is no such cluster, or Ray does not start.
+    """
+    joined = ray.is_initialized()
+    if not joined:
+        _init(options, hash_seed)
+    try:
+        yield _missing(hash_seed)
+    finally:
+        if not joined and not options.keep:
+            _own.clear()
+            ray.shutdown()
+
+
+def kept_hash_seed() -> str | None:
+    """Return the hash seed of the Ray that this process keeps; runs in it start faster with it."""
+    return next(iter(_own.values()), None) if ray.is_initialized() else None
+
+
+def _init(options: RayOptions, hash_seed: str | None) -> None:
+    address = options.address or os.environ.get(ADDRESS_VARIABLE) or "local"
+    local = address == "local"
+    arguments = {
+        "address": address,
+        "log_to_driver": options.log_to_driver,
+        "logging_level": logging.WARNING,
+        "configure_logging": True,
+    }
+    if local:
+        arguments |= {
+            "num_cpus": options.num_cpus,
+            "num_gpus": options.num_gpus,
+            "include_dashboard": options.include_dashboard,
+        }
+    with _environment(hash_seed if local else None):
+        try:
+            ray.init(**arguments)
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            raise _unreachable(address, error) from error
+    if local:
+        _own[ray.get_runtime_context().get_session_name()] = hash_seed
+
+
+@contextlib.contextmanager
+def _environment(hash_seed: str | None) -> Iterator[None]:
+    """Let what is started inside inherit what all hosts need."""
+    wanted = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    wanted = {name: os.environ.get(name, value) for name, value in wanted.items()}
+    if hash_seed is not None:
+        wanted[HASH_SEED] = hash_seed
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _missing(hash_seed: str | None) -> dict[str, str]:
+    if hash_seed is None:
+        return {}
+    session = ray.get_runtime_context().get_session_name()
+    return {} if _own.get(session) == hash_seed else {HASH_SEED: hash_seed}
+
+
+def _unreachable(address: str, error: Exception) -> FabricError:
+    if address == "local":
+        return FabricError(
+            f"Ray did not start on this machine: {first_line(error)}.",
+            cause="Usually /tmp or /dev/shm is full, or a port is taken.",
+            fix="Make room and try again, or run without Ray: `am.run(..., local=True)`.",
+        )
+    return FabricError(
+        f"There is no Ray cluster at {address}: {first_line(error)}.",
+        cause="Usually the address is wrong, the cluster is down, or its token is not in "
+        "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH.",
+        fix="Check it with `ray status --address ...`, or run on a fresh local Ray by leaving "
+        "the address away.",
+        address=address,
+    )

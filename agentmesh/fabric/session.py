@@ -1,0 +1,129 @@
+"""One run's supervisor as the driver sees it: started, asked, ended, and nothing left behind."""
+
+import contextlib
+import time
+from types import TracebackType
+from typing import Any, Self, cast
+
+import ray
+
+from agentmesh.errors import FabricError
+from agentmesh.fabric import supervisor
+from agentmesh.fabric.calls import first_line, sorted_out
+from agentmesh.fabric.cluster import connected
+from agentmesh.fabric.ensemble import CLOSE_SECONDS, STOP_SECONDS, Report
+from agentmesh.fabric.options import RayOptions
+from agentmesh.fabric.supervisor import Environment, SupervisorActor, namespace_of
+from agentmesh.host.plan import Plan
+
+START_SECONDS = 60.0
+"""How long Ray may take to start the supervisor."""
+GONE_SECONDS = 2.0
+"""How long to wait until the run's actors have left Ray's list of names."""
+
+
+class Session:
+    """A run on Ray while it goes on; a context manager, so that it ends in any case.
+
+    Args:
+        plan: The run.
+        options: Where Ray is.
+    """
+
+    def __init__(self, plan: Plan, options: RayOptions) -> None:
+        self._plan = plan
+        self._options = options
+        self._stack = contextlib.ExitStack()
+        self._supervisor: Any = None
+        self._finished = False
+
+    def __enter__(self) -> Self:
+        """Connect to Ray and start the supervisor.
+
+        Raises:
+            FabricError: There is no cluster, or the supervisor does not start.
+        """
+        settings = self._plan.settings
+        seed = settings.get("hash_seed") or settings.get("PYTHONHASHSEED")
+        with self._stack:
+            env_vars = self._stack.enter_context(connected(self._options, seed))
+            self._stack.callback(self._clear)
+            self._start(Environment(options=self._options, env_vars=env_vars))
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End what is left of the run: journals are flushed, actors are gone."""
+        with self._stack:
+            self._finish("cancel" if kind is not None else "stop", 0.0)
+
+    def wait(self, seconds: float, *, events: bool) -> Report:
+        """Wait until the run has ended, but not longer than so many seconds."""
+        ref = self._supervisor.wait.remote(seconds, events=events)
+        return cast("Report", self._get(ref, seconds + START_SECONDS))
+
+    def drain(self) -> None:
+        """Let messages in flight finish, then end everything."""
+        self._finish("stop", self._plan.drain_seconds)
+
+    def _start(self, environment: Environment) -> None:
+        actor = ray.remote(SupervisorActor).options(
+            name=supervisor.NAME,
+            namespace=namespace_of(self._plan.run_id),
+            lifetime="detached",
+            num_cpus=0,
+            max_restarts=0,
+            max_task_retries=0,
+            runtime_env={"env_vars": environment.env_vars} if environment.env_vars else None,
+        )
+        self._supervisor = actor.remote(self._plan, environment)
+        self._supervisor.start.remote()
+
+    def _finish(self, reason: str, drain_seconds: float) -> None:
+        if self._finished or self._supervisor is None:
+            return
+        self._finished = True
+        seconds = drain_seconds + STOP_SECONDS + CLOSE_SECONDS + 1.0
+        with contextlib.suppress(FabricError):
+            self._get(self._supervisor.finish.remote(reason, drain_seconds), seconds)
+
+    def _get(self, ref: Any, seconds: float) -> object:
+        try:
+            return ray.get(ref, timeout=seconds)
+        except ray.exceptions.GetTimeoutError as error:
+            raise FabricError(
+                f"The run's supervisor did not answer for {seconds:g} s.",
+                cause="Usually the cluster has lost its head node, or is overloaded.",
+                fix="Look at `ray status`; what was journaled is safe.",
+            ) from error
+        except ray.exceptions.RayError as error:
+            raise _dead(error) from error
+
+    def _clear(self) -> None:
+        """Kill the supervisor, with it its hosts, and wait until their names are free."""
+        if self._supervisor is None:
+            return
+        ray.kill(self._supervisor)
+        namespace = namespace_of(self._plan.run_id)
+        until = time.monotonic() + GONE_SECONDS
+        while time.monotonic() < until and _names_in(namespace):
+            time.sleep(0.01)
+
+
+def _names_in(namespace: str) -> list[str]:
+    found = ray.util.list_named_actors(all_namespaces=True)
+    return [str(each["name"]) for each in found if each["namespace"] == namespace]
+
+
+def _dead(error: Exception) -> FabricError:
+    return FabricError(
+        f"The run's supervisor has died: {first_line(sorted_out(error))}.",
+        cause="Usually agentmesh or the program can't be imported on the cluster, or the node "
+        "of the supervisor went away.",
+        fix="Install agentmesh on all nodes, in the version used here; Ray's logs say more.",
+    )
