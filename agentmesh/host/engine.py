@@ -96,7 +96,9 @@ class Host:
         self._to_start: dict[tuple[str, int, int], StartEffect] = {}
         self._scheduled = False
         self._failed: Exception | None = None
-        self._after_tick: list[Callable[[], None]] = []
+        self._after_tick: deque[tuple[int, Callable[[], None]]] = deque()
+        self._taken = 0
+        self._refused: dict[str, str] = {}
         self.events_handled = 0
         """Events since the start."""
         self.alarms = Alarms(loop, clock_ns, self._on_timer, self._on_deadline)
@@ -118,9 +120,13 @@ class Host:
         self._schedule()
 
     def after_tick(self, callback: Callable[[], None]) -> None:
-        """Call back once, after everything taken in so far is handled and committed."""
-        self._after_tick.append(callback)
+        """Call back once, at the end of the tick that handled and committed all taken in so far."""
+        self._after_tick.append((self._taken + len(self._inbox), callback))
         self._schedule()
+
+    def refuse(self, address: str, reason: str) -> None:
+        """Let an agent end before its first message: whatever it is sent is a dead letter."""
+        self._refused[address] = reason
 
     def stop_open_work(self, reason: str) -> None:
         """End every open turn and mailbox, so that each message reaches its terminal state."""
@@ -176,10 +182,8 @@ class Host:
             budget -= self._round(min(budget, len(self._inbox)))
         self._journal.commit()
         self._release()
-        if self._after_tick and not self._inbox:
-            waiting, self._after_tick = self._after_tick, []
-            for callback in waiting:
-                callback()
+        while self._after_tick and self._after_tick[0][0] <= self._taken:
+            self._after_tick.popleft()[1]()
 
     def _round(self, size: int) -> int:
         inbox, journal = self._inbox, self._journal
@@ -198,6 +202,7 @@ class Host:
         for resident, step, event in batch:
             self._step(resident.cell, step, event)
         self.events_handled += len(batch)
+        self._taken += size
         return size
 
     def _step(self, cell: Cell, step: int, event: Event) -> None:
@@ -224,6 +229,11 @@ class Host:
         self._journal.event(address, 0, started)
         batch.append((resident, 0, started))
         resident.steps = 1
+        if address in self._refused:
+            stopped = events.Stopped(event.at, self._refused[address])
+            self._journal.event(address, 1, stopped)
+            batch.append((resident, 1, stopped))
+            resident.steps = 2
         return resident
 
     # --- commands ---------------------------------------------------------------------------------
@@ -251,7 +261,7 @@ class Host:
 
     def _send(self, envelope: Envelope) -> None:
         dst = envelope.dst
-        if dst in self._residents or (dst != CLIENT and self._is_local(dst)):
+        if dst != CLIENT and self._is_local(dst):
             self._inbox.append((dst, events.Delivered(self._clock_ns(), envelope)))
         elif dst == CLIENT:
             self._for_client.append(envelope)
