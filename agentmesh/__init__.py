@@ -1,6 +1,135 @@
 """agentmesh: multi-agent programs on Ray whose every run can be stored, replayed and explained.
 
 Everything exported here is public, and nothing else is.
+
+```python
+import agentmesh as am
+
+class Question(am.Message):
+    text: str
+
+@am.agent
+class Echo:
+    asked: int = 0
+
+    @am.handler
+    async def answer(self, question: Question) -> str:
+        self.asked += 1
+        return f"{self.asked}: {question.text}"
+
+@am.workflow(deadline="1m")
+async def main(question: Question) -> str:
+    return await am.ref(Echo, "e1").answer(question)
+
+if __name__ == "__main__":
+    print(am.run(main, Question(text="hello")))
+```
 """
 
+from agentmesh.effects.call import effect
+from agentmesh.effects.clients import http_client, openai
+from agentmesh.effects.tool_scope import tool_context
+from agentmesh.effects.tools import tool
+from agentmesh.errors import (
+    AgentMeshError,
+    AgentStoppedError,
+    AskCycleError,
+    DeadlineExceededError,
+    DefinitionError,
+    DivergenceError,
+    EffectError,
+    EscapeError,
+    FabricError,
+    InvalidMessageError,
+    JournalDamagedError,
+    JournalError,
+    JournalVersionError,
+    NotInHandlerError,
+    RayVersionError,
+    RemoteError,
+    RunawayTurnError,
+    RunExistsError,
+    RunFailedError,
+    StateError,
+    StoreError,
+    UnknownAgentError,
+    UnknownRunError,
+    UsageError,
+    WorkCancelledError,
+)
+from agentmesh.mesh.replaying import replay_run
+from agentmesh.mesh.runner import run
+from agentmesh.mesh.runs import open_run, runs
+from agentmesh.sdk.agent import agent, handler, subscribe
+from agentmesh.sdk.message import Message
+from agentmesh.sdk.ref import ref
+from agentmesh.sdk.verbs import (
+    Context,
+    context,
+    log,
+    now,
+    publish,
+    random,
+    sleep,
+    spawn,
+    stop,
+    tell,
+    uuid,
+)
+from agentmesh.sdk.workflow import workflow
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "AgentMeshError",
+    "AgentStoppedError",
+    "AskCycleError",
+    "Context",
+    "DeadlineExceededError",
+    "DefinitionError",
+    "DivergenceError",
+    "EffectError",
+    "EscapeError",
+    "FabricError",
+    "InvalidMessageError",
+    "JournalDamagedError",
+    "JournalError",
+    "JournalVersionError",
+    "Message",
+    "NotInHandlerError",
+    "RayVersionError",
+    "RemoteError",
+    "RunExistsError",
+    "RunFailedError",
+    "RunawayTurnError",
+    "StateError",
+    "StoreError",
+    "UnknownAgentError",
+    "UnknownRunError",
+    "UsageError",
+    "WorkCancelledError",
+    "agent",
+    "context",
+    "effect",
+    "handler",
+    "http_client",
+    "log",
+    "now",
+    "open_run",
+    "openai",
+    "publish",
+    "random",
+    "ref",
+    "replay_run",
+    "run",
+    "runs",
+    "sleep",
+    "spawn",
+    "stop",
+    "subscribe",
+    "tell",
+    "tool",
+    "tool_context",
+    "uuid",
+    "workflow",
+]

@@ -103,6 +103,7 @@ class Cell:
         """
         self.state = lifecycle.next_state(self.state, event, self.address)
         self.now = max(self.now, event.at)
+        self.loop.reads = 0
         _APPLY[type(event)](self, event)
         self._drain()
         return self._take()
@@ -110,6 +111,10 @@ class Cell:
     def take_performer(self, turn: int, n: int) -> Performer:
         """Return, once, what performs the effect a `StartEffect` asked for."""
         return self._performers.pop((turn, n))
+
+    def forget_performers(self) -> None:
+        """Drop what would perform the effects: a replay has their results already."""
+        self._performers.clear()
 
     @property
     def idle(self) -> bool:

@@ -23,7 +23,7 @@ Progress = Callable[[int], None]
 """Called now and then with the number of events replayed."""
 
 
-def replay(
+def replay_run(
     name: str | Path = LATEST,
     *,
     store: str | None = None,

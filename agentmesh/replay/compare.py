@@ -47,6 +47,8 @@ def pointer(recorded: object, replayed: object, at: str = "") -> str:
     Mappings are compared by sorted key, so the answer is the same in every process.
     """
     if isinstance(recorded, dict) and isinstance(replayed, dict):
+        if recorded.get("command") != replayed.get("command"):
+            return f"{at}/command"
         for key in sorted({*recorded, *replayed}, key=str):
             if recorded.get(key, _MISSING) != replayed.get(key, _MISSING):
                 token = str(key).replace("~", "~0").replace("/", "~1")

@@ -165,6 +165,8 @@ class Replayer:
         return recorded if payload is None else {**recorded, "payload": opened(payload)}
 
     def _payload_of(self, address: str, sent: Sent) -> bytes | None:
+        if sent.dst not in self._run.addresses():
+            return None
         for step in self._run.steps(sent.dst):
             event = step.event
             if isinstance(event, Delivered) and event.envelope.id == f"{address}#{sent.n}":
