@@ -54,7 +54,7 @@ def _redacted(event: Event) -> Event:
     if isinstance(event, events.EffectFinished):
         return msgspec.structs.replace(event, result=REDACTOR.json(event.result))
     if isinstance(event, events.EffectStreamed):
-        return msgspec.structs.replace(event, chunk=REDACTOR.raw(event.chunk))
+        return msgspec.structs.replace(event, chunk=REDACTOR.json(event.chunk))
     return event
 
 
