@@ -1,0 +1,139 @@
+"""Putting all of it in place, once a process, and taking it away again for tests.
+
+`install` is called by whoever runs cells, before the first one. Importing agentmesh
+installs nothing. The order matters little, since nobody counts as inside a handler
+until the last step; and the last thing of all is a look whether it works, because
+`time_machine` is reached below its public interface.
+"""
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from threading import RLock
+from types import ModuleType
+from typing import cast
+
+from agentmesh.ambient import clocks, escapes, guest, identifiers, imports, ordering, randomness
+from agentmesh.ambient.references import Swap, Undo, replace_in_module, replace_references
+from agentmesh.errors import InternalError
+
+_lock = RLock()
+_undo: list[Undo] = []
+_WHEN_LOADED = {"ssl": randomness.ssl_swaps, **identifiers.IN_LIBRARIES}
+"""Modules that may never be imported, and what to replace in them when they are."""
+
+
+def install() -> None:
+    """Let the standard library answer logically inside handlers, in this process, for good.
+
+    Calling it again does nothing. Threads that run meanwhile notice nothing.
+
+    Raises:
+        InternalError: The installed `time-machine` or Python does not work as expected;
+            nothing is installed then.
+    """
+    with _lock:
+        if _undo:
+            return
+        try:
+            _put_in_place()
+            guest.enable()
+            _check()
+        except BaseException:
+            uninstall()
+            raise
+
+
+def uninstall() -> None:
+    """Take everything away that can be taken away; for tests.
+
+    References that others copied meanwhile go on pointing to stand-ins, which then
+    call the real functions; the audit hook stays and knows no event.
+    """
+    with _lock:
+        guest.disable()
+        while _undo:
+            _undo.pop()()
+
+
+def installed() -> bool:
+    """Tell whether `install` has been called in this process."""
+    return bool(_undo)
+
+
+def _put_in_place() -> None:
+    _undo.append(clocks.patch_method_tables())
+    every = [clocks.swaps, randomness.swaps, identifiers.swaps, escapes.swaps]
+    every += [swaps for name, swaps in _WHEN_LOADED.items() if imports.loaded(name)]
+    # Together: a pass over the heap takes about 0.15 s for a million objects.
+    _undo.extend(replace_references([swap for swaps in every for swap in swaps()]))
+    _undo.extend(randomness.patch_instances())
+    _undo.append(clocks.quiet_logging())
+    _undo.append(ordering.patch())
+    _undo.append(imports.watch())
+    for name, swaps in _WHEN_LOADED.items():
+        if not imports.loaded(name):
+            imports.when_loaded(name, _replacing(swaps))
+    for name in ("concurrent.futures.thread", "concurrent.futures.process"):
+        imports.when_loaded(name, lambda module: _undo.extend(escapes.guard_pool(module)))
+    _undo.append(escapes.arm())
+
+
+def _replacing(swaps: Callable[[], list[Swap]]) -> imports.Loaded:
+    def then(module: ModuleType) -> None:
+        _undo.extend(replace_in_module(module, swaps()))
+
+    return then
+
+
+class _Probe:
+    """A loop that only answers, with values that cannot be real."""
+
+    is_agent_loop = True
+    NS = 1_000_000_000
+
+    def read_wall_ns(self) -> int:
+        return self.NS
+
+    def read_monotonic_ns(self) -> int:
+        return self.NS
+
+    def generator(self) -> random.Random:
+        return _same_stream()
+
+
+def _same_stream() -> random.Random:
+    return random.Random(1)
+
+
+def _check() -> None:
+    before = asyncio._get_running_loop()
+    asyncio._set_running_loop(cast("asyncio.AbstractEventLoop", _Probe()))
+    try:
+        wrong = [name for name, (got, expected) in _readings().items() if got != expected]
+    finally:
+        asyncio._set_running_loop(before)
+    if wrong:
+        raise InternalError(
+            f"Inside a handler, {', '.join(wrong)} would answer with the real world "
+            f"(time-machine {version('time-machine')}).",
+            cause="Usually this Python or time-machine is newer than this agentmesh, or "
+            "another library that replaces clocks (freezegun, say) was started before.",
+            fix="Install agentmesh's own version range again, or end the other library first.",
+        )
+
+
+def _readings() -> dict[str, tuple[object, object]]:
+    seconds = _Probe.NS / 1e9
+    return {
+        "datetime.now": (datetime.now(UTC).timestamp(), seconds),
+        "time.time": (time.time(), seconds),
+        "time.gmtime": (time.gmtime().tm_year, 1970),
+        "time.monotonic": (time.monotonic(), seconds),
+        "random.random": (random.random(), _same_stream().random()),
+        "uuid.uuid4": (uuid.uuid4().bytes[-1:], _same_stream().randbytes(16)[-1:]),
+    }
