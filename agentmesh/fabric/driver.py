@@ -63,7 +63,7 @@ def run(
 
 
 def _drive(session: "Session", plan: Plan, on_progress: Progress | None) -> Envelope:
-    until = time.monotonic() + max(0.0, plan.deadline / 1e9 - time.time()) + GRACE_SECONDS
+    until = time.monotonic() + plan.deadline_seconds + GRACE_SECONDS
     while time.monotonic() < until:
         report = session.wait(_POLL_SECONDS, events=on_progress is not None)
         if report.failure:

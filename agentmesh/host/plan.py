@@ -1,5 +1,6 @@
 """What every process of a run must know to take part in it: plain data, the same everywhere."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -40,8 +41,8 @@ class Plan:
     """Name of the input message's type; empty for none."""
     input_payload: bytes
     """JSON of the input message, or `null`."""
-    deadline: int
-    """Nanoseconds since the epoch."""
+    deadline_seconds: float
+    """How long the run may take, counted from its first message."""
     seed: str
     store: str
     """Location of the store that the run's directory is in."""
@@ -59,7 +60,7 @@ class Plan:
         return address(self.entry.workflow, ROOT_KEY)
 
     def first_message(self) -> Envelope:
-        """Return the message that starts the run."""
+        """Return the message that starts the run; its deadline counts from now."""
         return Envelope(
             CLIENT,
             1,
@@ -69,7 +70,7 @@ class Plan:
             self.input_type,
             self.input_payload,
             0,
-            self.deadline,
+            time.time_ns() + int(self.deadline_seconds * 1e9),
         )
 
     def context(self, program: Program, redactor: Redactor) -> RunContext:

@@ -5,7 +5,6 @@ goes wrong in between is in `run.json` and in the journal.
 """
 
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
@@ -18,7 +17,7 @@ from agentmesh.mesh.options import RunOptions, new_run_id, store_location
 from agentmesh.mesh.outcome import Outcome
 from agentmesh.sdk import message as messages
 from agentmesh.sdk.agent import AgentType, check_message
-from agentmesh.sdk.duration import NS_PER_SECOND, Duration, seconds_of
+from agentmesh.sdk.duration import Duration, seconds_of
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import type_name
 from agentmesh.sdk.workflow import workflow_type_of
@@ -111,7 +110,7 @@ def _plan(workflow: AgentType, message: Message | None, options: RunOptions) -> 
         if options.deadline is not None
         else workflow.deadline_seconds
     )
-    settings = {**effect_settings.collect(), **options.settings}
+    settings = effect_settings.collect(options.settings)
     seed = environment.hash_seed()
     if seed is not None:
         settings["PYTHONHASHSEED"] = seed
@@ -120,7 +119,7 @@ def _plan(workflow: AgentType, message: Message | None, options: RunOptions) -> 
         entry=entry_of(workflow),
         input_type=type_name(message),
         input_payload=b"null" if message is None else messages.encode(message),
-        deadline=time.time_ns() + int(seconds * NS_PER_SECOND),
+        deadline_seconds=seconds,
         seed=options.seed if options.seed is not None else secrets.token_hex(8),
         store=store_location(options.store),
         durability=options.durability,

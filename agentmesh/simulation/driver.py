@@ -49,7 +49,7 @@ def run(
     local = _LocalRun(plan, context, journal, on_progress)
     if not _loop_runs_here():
         return asyncio.run(local.main())
-    return _in_thread(local)
+    return _in_thread(local, plan)
 
 
 def _loop_runs_here() -> bool:
@@ -60,7 +60,7 @@ def _loop_runs_here() -> bool:
     return True
 
 
-def _in_thread(local: "_LocalRun") -> Envelope:
+def _in_thread(local: "_LocalRun", plan: Plan) -> Envelope:
     """Run beside a loop that runs already, as in a notebook."""
     done: Future[Envelope] = Future()
 
@@ -71,7 +71,7 @@ def _in_thread(local: "_LocalRun") -> Envelope:
             done.set_exception(error)
 
     threading.Thread(target=work, name="agentmesh-local", daemon=True).start()
-    return done.result(timeout=local.seconds_left() + _GRACE_SECONDS)
+    return done.result(timeout=plan.deadline_seconds + plan.drain_seconds + _GRACE_SECONDS)
 
 
 _GRACE_SECONDS = 60.0
@@ -85,9 +85,6 @@ class _LocalRun:
         self._context = context
         self._journal = journal
         self._on_progress = on_progress
-
-    def seconds_left(self) -> float:
-        return max(0.0, (self._plan.deadline - time.time_ns()) / 1e9)
 
     async def main(self) -> Envelope:
         loop = asyncio.get_running_loop()
