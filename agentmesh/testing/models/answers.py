@@ -1,13 +1,14 @@
 """What a simulated model can be told to answer, as data.
 
-A plain string is a `Text`, a mapping or list a `Json`, a function a
-`Computed`: `as_answer` turns the short forms into the long ones. `answering`
+A plain string is a `Text`; a mapping, a list or a pydantic model a `Json`; a
+function a `Computed`: `as_answer` turns the short forms into the long ones. `answering`
 turns an answer into what is sent.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from agentmesh.errors import UsageError
 from agentmesh.testing.models.chat_request import ChatRequest
@@ -43,6 +44,14 @@ class Json:
 
     value: object
 
+    def __post_init__(self) -> None:
+        """Refuse what is no JSON.
+
+        Raises:
+            UsageError: The value holds something that JSON does not have.
+        """
+        _check_json("Json", self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -59,6 +68,15 @@ class ToolCall:
 
     arguments: Mapping[str, object] | str | None = None
     """A mapping, or the very text to send; None draws arguments valid for the tool's schema."""
+
+    def __post_init__(self) -> None:
+        """Refuse arguments that are no JSON.
+
+        Raises:
+            UsageError: The mapping holds something that JSON does not have.
+        """
+        if isinstance(self.arguments, Mapping):
+            _check_json(f"ToolCall {self.name}", dict(self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +165,22 @@ class Echo:
 
 
 Answer = Text | Template | Json | Refusal | ToolCalls | Sampled | Script | Computed | Echo | Fault
+
+
+class Dumpable(Protocol):
+    """A pydantic model: its JSON is the answer."""
+
+    def model_dump(self, *, mode: str) -> object:
+        """Return plain values."""
+
+
 AnswerLike = (
-    Answer | str | Mapping[str, object] | Sequence[object] | Callable[[ChatRequest], object]
+    Answer
+    | str
+    | Mapping[str, object]
+    | Sequence[object]
+    | Dumpable
+    | Callable[[ChatRequest], object]
 )
 
 
@@ -164,8 +196,12 @@ def as_answer(value: object) -> Answer:
         return Text(value)
     if isinstance(value, ToolCall):
         return ToolCalls(value)
-    if isinstance(value, Mapping | list):
-        return Json(value)
+    if isinstance(value, Mapping):
+        return Json(dict(value))
+    if isinstance(value, list | tuple):
+        return Json(list(value))
+    if hasattr(value, "model_dump") and not isinstance(value, type):
+        return Json(value.model_dump(mode="json"))
     if callable(value) and not isinstance(value, type):
         return Computed(value)
     what = f"{value!r} is no answer of a simulated model."
@@ -184,6 +220,16 @@ def runs_user_code(answer: Answer) -> bool:
         case Script(steps=steps):
             return any(runs_user_code(step) for step in steps)
     return False
+
+
+def _check_json(subject: str, value: object) -> None:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as error:
+        what = f"{subject} holds what can't be written as JSON: {error}."
+        raise UsageError(
+            what, fix="Use dicts, lists, strings, numbers, booleans and None."
+        ) from error
 
 
 def _weighed(alternative: object) -> tuple[float, Answer]:

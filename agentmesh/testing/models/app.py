@@ -82,7 +82,7 @@ class Provider:
         A web page can make a browser ask a name that leads to 127.0.0.1; the
         Host header gives it away.
         """
-        host = http.url.hostname
+        host = _hostname(http.headers.get("host", ""))
         if self._hosts is not None and host not in self._hosts:
             message = f"The simulator answers on {', '.join(sorted(self._hosts))}, not on {host!r}."
             raise ApiError(403, message, code="host_not_allowed")
@@ -113,7 +113,7 @@ class Provider:
         return cast("Response", Exchange(self, http, make, b""))
 
     async def _plan_explanation(self, exchange: "Exchange") -> Plan:
-        base_url = f"http://{exchange.http.url.netloc}/v1"
+        base_url = f"http://{exchange.http.headers.get('host', '')}/v1"
         return plan_text(explanation(self.simulator.config, base_url))
 
     async def _plan_models(self, _exchange: "Exchange") -> Plan:
@@ -155,7 +155,7 @@ class Exchange:
         self._provider = provider
         self._make = make
         self._raw = raw
-        self._entry = provider.log.open(http.method, http.url.path)
+        self._entry = provider.log.open(http.method, http.scope["path"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, unless the client goes away first."""
@@ -248,12 +248,19 @@ def _as_api_error(http: HttpRequest, error: HTTPException) -> ApiError:
     headers = dict(error.headers or {})
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            message = missing_endpoint(http.method, http.url.path)
+            message = missing_endpoint(http.method, http.scope["path"])
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            message = f"Not allowed to {http.method} on {http.url.path}."
+            message = f"Not allowed to {http.method} on {http.scope['path']}."
         case _:
             message = str(error.detail)
     return ApiError(error.status_code, message, headers=headers)
+
+
+def _hostname(header: str) -> str:
+    """Return the name in a Host header, without port and brackets."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]
 
 
 async def _send_body(send: Send, data: bytes, *, more: bool) -> None:

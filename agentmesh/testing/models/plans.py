@@ -77,7 +77,7 @@ def plan_body(body: JsonObject) -> Plan:
 
 def plan_text(text: str) -> Plan:
     """Return a response for people to read."""
-    plan = _in_one_piece(text.encode())
+    plan = _in_one_piece(text.encode(errors="backslashreplace"))
     return replace(plan, content_type="text/plain; charset=utf-8")
 
 

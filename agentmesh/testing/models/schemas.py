@@ -40,6 +40,9 @@ _UNIQUE_ATTEMPTS = 50
 # Say nothing about which values are valid.
 _ANNOTATIONS = frozenset({"title", "description", "default", "examples", "deprecated", "$defs"})
 
+# How pydantic describes a `Decimal`, of which it accepts any number but few strings.
+_DECIMAL = [{"type": "number"}, {"type": "string"}]
+
 _BOUNDS: dict[str, Callable[[float, float], float]] = {
     "minimum": max,
     "exclusiveMinimum": max,
@@ -69,7 +72,11 @@ def generate(
         CannotGenerateError: The schema uses a keyword that is not honoured
             here, contradicts itself, or describes only endless values.
     """
-    return _Generator(dict(schema), source, words).value(dict(schema), 0)
+    try:
+        return _Generator(dict(schema), source, words).value(dict(schema), 0)
+    except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
+        # Keywords are read as what they should be; one that is not, fails where it is used.
+        raise CannotGenerateError(f"the schema is malformed ({error})") from error
 
 
 class _Generator:
@@ -142,7 +149,9 @@ class _Generator:
         possible = [branch for branch in branches if branch is not False]
         if not possible:
             raise CannotGenerateError("an 'anyOf' has no branch that allows a value")
-        if self._small(depth):
+        if possible == _DECIMAL:
+            chosen: object = possible[0]
+        elif self._small(depth):
             chosen = min(possible, key=lambda branch: self._height(branch, ()))
         else:
             chosen = self._source.choice(possible)
