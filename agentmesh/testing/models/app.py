@@ -202,6 +202,7 @@ class Exchange:
         for position, write in enumerate(early):
             await asyncio.sleep(write.after_seconds)
             if position == 0:
+                self.note(status=plan.status)
                 await self._send_head(plan, send)
             await _send_body(send, write.data, more=True)
         await asyncio.sleep(last.after_seconds)

@@ -151,6 +151,17 @@ def test_a_client_that_cancels_is_noticed() -> None:
         server.requests.wait_until(lambda log: log[0].outcome == "abandoned")
 
 
+def test_a_stream_that_is_closed_early_is_noticed() -> None:
+    """It had begun, so it has a status; it never ended, so it was abandoned."""
+    slow = Latency(per_token=Fixed(seconds=60))
+    with ModelServer(latency=slow) as server, client(server) as opened:
+        stream = opened.chat.completions.create(model="sim-small", messages=said("x"), stream=True)
+        next(iter(stream))
+        stream.close()
+        server.requests.wait_until(lambda log: log[0].outcome == "abandoned")
+        assert server.requests[0].status == 200
+
+
 def test_stopping_ends_what_is_under_way() -> None:
     """Neither a stalled request nor a rule that blocks holds up the end of a test."""
     blocked = threading.Event()
