@@ -42,7 +42,6 @@ class BodyEncoder:
 
     def __init__(self, redactor: Redactor, blobs: Blobs | None = None) -> None:
         self._redact = redactor.json
-        self._redact_raw = redactor.raw
         self._redact_text = redactor.text
         self._blobs = blobs
 
@@ -73,7 +72,7 @@ class BodyEncoder:
             error, note = self._redact(event.error), self._redact_text(event.note)
             return replace(event, error=error, note=note)
         if isinstance(event, EffectStreamed):
-            chunk = self._redact_raw(event.chunk)
+            chunk = self._redact(event.chunk)
             return event if chunk is event.chunk else replace(event, chunk=chunk)
         if isinstance(event, Started):
             state = self._redact(event.state)
@@ -119,7 +118,7 @@ class BodyEncoder:
         return event if envelope is event.envelope else replace(event, envelope=envelope)
 
     def _finished(self, event: EffectFinished) -> EffectFinished:
-        result = self._redact_raw(event.result)
+        result = self._redact(event.result)
         if len(result) > THRESHOLD and self._blobs is not None:
             return replace(event, result=b"", blob=self._blobs.put(result))
         return event if result is event.result else replace(event, result=result)

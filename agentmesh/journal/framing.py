@@ -2,17 +2,17 @@
 
     prelude   magic (18) · version u32 · length of header u32 · salt u64 · CRC32C u32
     header    msgpack (`LogHeader`) · CRC32C u32
-    frame     marker (4) · length u32 · CRC32C u32 · records: one msgpack array
+    frame     marker (4) · length u32 · offset u64 · CRC32C u32 · records: one msgpack array
     ...
     end       a frame with an empty array: the writer closed the file
 
 Numbers are little endian. The prelude keeps its layout in all versions, so that any
 reader can name a version it does not know.
 
-A frame's checksum covers its records and is seeded with the file's salt and the frame's
-offset: a frame that was moved, or that is part of a payload, is no frame. That makes a
-search for frames behind a damaged place reliable: where one is found, the place is
-damage; where none is, it is a torn tail.
+A frame's checksum covers its records and its offset in the file, and is seeded with the
+file's salt: a frame that was moved is seen to be, and one that is part of a payload is
+none. That makes a search for frames behind a damaged place reliable: where one is found,
+wherever it was, the place is damage; where none is, it is a torn tail.
 """
 
 import struct
@@ -32,7 +32,7 @@ RECORDS_MAX = 1 << 30
 """Bytes of records a frame may have. Anything longer is nonsense."""
 
 _PRELUDE = struct.Struct("<18sIIQ")
-_FRAME = struct.Struct("<4sII")
+_FRAME = struct.Struct("<4sIQI")
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 _ARRAY = struct.Struct(">BI")
@@ -134,23 +134,26 @@ def frame_checksum(records: bytes, seed: int, offset: int) -> int:
     return checksum(records, checksum(_U64.pack(offset), seed))
 
 
-def pack_frame_head(size: int, crc: int) -> bytes:
-    """Return what stands before a frame's records."""
-    return _FRAME.pack(MARKER, size, crc)
+def pack_frame(records: bytes, seed: int, offset: int) -> bytes:
+    """Return a frame, as it stands at an offset of its file."""
+    crc = frame_checksum(records, seed, offset)
+    return _FRAME.pack(MARKER, len(records), offset, crc) + records
 
 
-def unpack_frame_head(head: bytes) -> tuple[int, int]:
-    """Return length and checksum of a frame.
+def unpack_frame_head(head: bytes) -> tuple[int, int, int]:
+    """Return length, offset and checksum of a frame.
 
     Raises:
         Broken: It is no frame, or claims a nonsense length.
     """
-    marker, size, crc = _FRAME.unpack(head)
+    if len(head) < FRAME_SIZE:
+        raise Broken("the file ends within the start of a frame")
+    marker, size, offset, crc = _FRAME.unpack(head)
     if marker != MARKER:
         raise Broken("no frame starts here")
     if not ARRAY_SIZE <= size <= RECORDS_MAX:
         raise Broken(f"a frame claims the nonsense length {size}")
-    return size, crc
+    return size, offset, crc
 
 
 def pack_array_head(count: int) -> bytes:

@@ -216,8 +216,7 @@ class LogWriter:
         return number
 
     def _append_frame(self, records: bytes) -> None:
-        crc = framing.frame_checksum(records, self._seed, self._offset)
-        self._append(framing.pack_frame_head(len(records), crc) + records)
+        self._append(framing.pack_frame(records, self._seed, self._offset))
 
     def _append(self, data: bytes) -> None:
         if self._broken or self._closed:

@@ -140,20 +140,25 @@ class LogReader:
         self.header, self._seed, self._start = layout.header, layout.seed, layout.start
 
     def _frame(self, offset: int, head: bytes) -> bytes:
-        if len(head) < framing.FRAME_SIZE:
-            raise Broken("the file ends within the start of a frame")
-        size, crc = framing.unpack_frame_head(head)
+        records, stated = self._any_frame(offset, head)
+        if stated != offset:
+            raise Broken(f"a frame that was written at byte {stated} is here")
+        return records
+
+    def _any_frame(self, offset: int, head: bytes) -> tuple[bytes, int]:
+        """Return the records of a frame of this file, and the offset it was written at."""
+        size, stated, crc = framing.unpack_frame_head(head)
         records = self._at(offset + framing.FRAME_SIZE, size)
         if len(records) < size:
             raise Broken("the file ends within a frame")
-        if framing.frame_checksum(records, self._seed, offset) != crc:
+        if framing.frame_checksum(records, self._seed, stated) != crc:
             raise Broken("the checksum of a frame is wrong")
-        return records
+        return records, stated
 
     def _check_nothing_behind(self, offset: int, problem: str) -> None:
         """Tell damage from a torn tail: behind damage there are valid frames."""
         keep = len(framing.MARKER) - 1
-        base, data = offset + 1, self._at(offset + 1, _SEARCH_BYTES)
+        base, data = offset, self._at(offset, _SEARCH_BYTES)
         while len(data) > keep:
             found = data.find(framing.MARKER)
             while found >= 0:
@@ -165,7 +170,7 @@ class LogReader:
 
     def _is_frame(self, offset: int) -> bool:
         try:
-            self._frame(offset, self._at(offset, framing.FRAME_SIZE))
+            self._any_frame(offset, self._at(offset, framing.FRAME_SIZE))
         except Broken:
             return False
         return True

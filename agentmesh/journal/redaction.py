@@ -8,8 +8,9 @@ secret from its hash without the store's key. What counts as a secret:
   prefix stays, so that a replay reads the placeholder back as a secret. Found in
   nested JSON too (JSON inside a string of JSON, as in a model's tool calls).
 * Whatever a pattern matches inside a JSON string or a text: its first group, or all
-  of the match. Only strings are changed, never a quote or an escape sequence, so that
-  JSON stays JSON. A secret in a number is not found.
+  of the match. A pattern sees JSON as it is written, quotes and all, but for escape
+  sequences, which it sees as what they stand for. Only strings are changed, never a
+  quote, so that JSON stays JSON. A secret in a number is not found.
 * Whole values of HTTP headers with certain names.
 
 Theory of operation. A replay sees placeholders where the run saw secrets, and must
@@ -34,14 +35,17 @@ from agentmesh.journal.strings import bytes_to_text, loads, text_to_bytes
 SECRET_PREFIX = "am-secret:"  # noqa: S105 - names the mark, is no secret
 """How a secret's JSON string starts on the wire."""
 
+_START = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4}))"
+"""Nothing that a key could go on from: JSON inside JSON has its line ends as two characters."""
+
 _HINTS = {
-    r"\b(sk-[A-Za-z0-9_-]{16,})": r"-(?<=sk-)",
-    r"\bBearer\s+([A-Za-z0-9._~+/-]{8,}=*)": r"B(?=earer)",
-    r"\b((?:AKIA|ASIA)[A-Z0-9]{16})\b": r"I(?<=A[KS]I)A",
-    r"\b(gh[pousr]_[A-Za-z0-9]{30,})": r"_(?<=gh[pousr]_)",
-    r"\b(github_pat_[A-Za-z0-9_]{30,})": r"_(?<=github_)pat_",
-    r"\b(xox[abprs]-[A-Za-z0-9-]{10,})": r"-(?<=xox[abprs]-)",
-    r"\b(AIza[A-Za-z0-9_-]{35})": r"I(?<=AI)za",
+    _START + r"(sk-[A-Za-z0-9_-]{16,})": r"-(?<=sk-)",
+    _START + r"Bearer\s+([A-Za-z0-9._~+/-]{8,}=*)": r"B(?=earer)",
+    _START + r"((?:AKIA|ASIA)[A-Z0-9]{16})(?![A-Za-z0-9])": r"I(?<=A[KS]I)A",
+    _START + r"(gh[pousr]_[A-Za-z0-9]{30,})": r"_(?<=gh[pousr]_)",
+    _START + r"(github_pat_[A-Za-z0-9_]{30,})": r"_(?<=github_)pat_",
+    _START + r"(xox[abprs]-[A-Za-z0-9-]{10,})": r"-(?<=xox[abprs]-)",
+    _START + r"(AIza[A-Za-z0-9_-]{35})": r"I(?<=AI)za",
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END": r"B(?=EGIN )",
 }
 """Patterns, and what is around a certain rare character wherever the pattern matches."""
@@ -73,6 +77,8 @@ _MARKED_IN_TEXT = re.compile(SECRET_PREFIX + r"([^\s\"'\\]+)")
 _QUOTE = re.compile(r'(\\*)"')
 _JSON_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _UNIT = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)
+_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\[^u]")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _RUN = re.compile(r'[^"\n]+')
 
 Span = tuple[int, int]
@@ -112,22 +118,17 @@ class Redactor:
         return self._digest("agentmesh: name of this key")
 
     def json(self, data: bytes) -> bytes:
-        """Return JSON with secrets replaced; the same object when there are none."""
+        """Return JSON with secrets replaced; the same object when there are none.
+
+        Takes other bytes too, a piece of a stream, say. A secret that is cut in two by
+        the end of a piece is not found.
+        """
         for byte, company in self._filters:  # as `_suspicious`: a call costs as much as the loop
             if byte in data and company(data):
-                return self._bytes(data, _strings)
+                return self._thoroughly(data)
         if self._unfiltered and self._suspicious(data):
-            return self._bytes(data, _strings)
+            return self._thoroughly(data)
         return data
-
-    def raw(self, data: bytes) -> bytes:
-        """Return bytes of unknown form, a piece of a stream, say, with secrets replaced.
-
-        A secret that is cut in two by the end of a piece is not found.
-        """
-        if not self._suspicious(data):
-            return data
-        return self._bytes(data, _strings if _is_json(data) else _runs)
 
     def text(self, text: str) -> str:
         """Return text for people with secrets replaced; the same object when there are none."""
@@ -159,9 +160,9 @@ class Redactor:
             return any(pattern.search(text) for pattern in self._unfiltered)
         return False
 
-    def _bytes(self, data: bytes, scope: Scope) -> bytes:
+    def _thoroughly(self, data: bytes) -> bytes:
         text = bytes_to_text(data)
-        changed = self._fixed_point(text, scope)
+        changed = self._fixed_point(text, _strings if _is_json(data) else _runs)
         return data if changed == text else text_to_bytes(changed)
 
     def _fixed_point(self, text: str, scope: Scope) -> str:
@@ -191,7 +192,8 @@ class Redactor:
     def _matched(self, text: str, pattern: re.Pattern[str], scope: Scope) -> str:
         """Replace what a pattern matches, outside placeholders and within the scope."""
         group = 1 if pattern.groups else 0
-        spans = sorted(match.span(group) for match in pattern.finditer(text) if match[group])
+        seen = text if scope is _whole else _ESCAPE.sub(_unescaped, text)
+        spans = sorted(match.span(group) for match in pattern.finditer(seen) if match[group])
         if not spans:
             return text
         allowed = _gaps(text, scope(text))
@@ -225,14 +227,21 @@ def _whole(text: str) -> list[Span]:
 
 
 def _strings(text: str) -> list[Span]:
-    """Return where the contents of JSON's strings are; all of a text that has none."""
-    spans = [match.span(1) for match in _JSON_STRING.finditer(text)]
-    return spans or _whole(text)
+    """Return where the contents of JSON's strings are."""
+    return [match.span(1) for match in _JSON_STRING.finditer(text)]
 
 
 def _runs(text: str) -> list[Span]:
     """Return where neither quotes nor line ends are."""
     return [match.span() for match in _RUN.finditer(text)]
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """Return what an escape sequence stands for, as often as it is long: places stay the same."""
+    escape = match[0]
+    if escape[1] == "u":
+        return chr(int(escape[2:], 16)) * len(escape)
+    return _ESCAPES.get(escape[1], escape[1]) * len(escape)
 
 
 def _is_json(data: bytes) -> bool:

@@ -9,6 +9,7 @@ Nothing that a run contains is ever executed.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import shutil
 import tempfile
@@ -48,7 +49,7 @@ Resolvable = TypeVar("Resolvable", bound=EventRecord | CommandRecord)
 
 
 class Run:
-    """A recorded run. Close it, or use it in a `with` statement.
+    """A recorded run. Its files are closed by `close`, by a `with` statement, or with it.
 
     Args:
         files: Where the store is.
@@ -99,6 +100,10 @@ class Run:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):  # `__init__` did not get that far
+            self.close()
 
     def addresses(self) -> list[str]:
         """Return the addresses of all agents, sorted.

@@ -17,12 +17,13 @@ from typing import BinaryIO, cast
 
 import msgspec
 
+from agentmesh.journal import framing
 from agentmesh.journal.reading import LogReader, damaged
 from agentmesh.journal.records import Body, CommandRecord, EventRecord, Handled, Opened, Step
 from agentmesh.kernel.events import Delivered
 
-_FRAME_START = 12 + 5
-"""Bytes before a frame's first record: the frame's head and the array's."""
+_FRAME_START = framing.FRAME_SIZE + framing.ARRAY_SIZE
+"""Bytes before a frame's first record."""
 
 _HANDLED = b"\x92\xa7handled"
 _OPENED = b"\xa6opened"
@@ -144,7 +145,7 @@ class LogSource:
                 segment.offsets.append(at)
                 segment.sizes.append(len(raw))
             at += len(raw)
-        if at != frame + 12 + len(records):
+        if at != frame + framing.FRAME_SIZE + len(records):
             raise damaged(self.name, frame, "its records do not add up to its length")
 
     def _open(self, cell: int, frame: int, raw: bytes) -> None:
