@@ -12,6 +12,7 @@ the data and never calls the performer. The map, from the bottom:
   of handlers.
 - `http_record`, `http_perform`, `transport`: HTTP of unmodified SDKs.
 - `clients`: `openai()` and `http_client()` on that transport.
+- `conversation`, `structured`, `model_loop`: `llm()`, the tool loop, on that client.
 
 Nothing here knows a driver. openai, httpx2 and stamina are imported when first used.
 """

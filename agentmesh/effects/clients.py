@@ -58,5 +58,9 @@ def openai(**options: Any) -> "AsyncOpenAI":
     options.setdefault("api_key", key_from_env(settings.KEY))
     with outside():
         from openai import AsyncOpenAI
+        from openai._base_client import get_platform
 
-        return AsyncOpenAI(**options)
+        client = AsyncOpenAI(**options)
+        # Else its first request would look the platform up, in whichever handler that is.
+        client._platform = get_platform()  # noqa: SLF001 - nothing public sets it
+        return client

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CONNECTIONS_MAX = 1000
 CONNECTIONS_KEPT = 100
 
+END_BYTES = 65_536
+"""How much of a stream's end is searched for the tokens it cost."""
+
 _PER_CONNECTION = frozenset(
     {"accept-encoding", "connection", "content-length", "host", "keep-alive", "transfer-encoding"}
 )
@@ -63,13 +66,15 @@ async def perform(outgoing: Outgoing, emit: Callable[[bytes], None]) -> bytes:
 
 async def _stream(response: "httpx2.Response", emit: Callable[[bytes], None]) -> bytes:
     emit(http_record.response_of(response.status_code, headers_of(response), b"", ""))
-    size = pieces = 0
+    size, end = 0, b""
     async for piece in response.aiter_bytes():
         if piece:
             emit(piece)
             size += len(piece)
-            pieces += 1
-    return object_of({"streamed_bytes": b"%d" % size, "pieces": b"%d" % pieces})
+            end = (end + piece)[-END_BYTES:]
+    parts = {"streamed_bytes": b"%d" % size}
+    usage = http_record.usage_in(end)
+    return object_of(parts | ({"usage": usage} if usage else {}))
 
 
 async def send(outgoing: Outgoing) -> "httpx2.Response":

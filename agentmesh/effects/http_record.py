@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
@@ -160,6 +161,31 @@ def exchange_of(data: bytes) -> Exchange:
     form = msgspec.json.decode(data, type=_Form)
     body = bytes(form.json) or form.text.encode() or base64.b64decode(form.base64)
     return Exchange(status=form.status, headers=form.headers, body=body)
+
+
+def usage_in(end: bytes) -> bytes:
+    """Return the JSON of the tokens that a stream of server-sent events says it cost.
+
+    Args:
+        end: The stream's last bytes.
+    """
+    for line in reversed(end.splitlines()):
+        if not line.startswith(b"data:") or b'"usage"' not in line:
+            continue
+        try:
+            event = msgspec.json.decode(line.removeprefix(b"data:"), type=_Costing)
+        except msgspec.DecodeError:
+            continue
+        usage = event.usage or (event.response.usage if event.response else None)
+        if usage:
+            return msgspec.json.encode(usage)
+    return b""
+
+
+class _Costing(msgspec.Struct):
+    usage: dict[str, Any] | None = None
+    response: "_Costing | None" = None
+    """Where the responses API has it."""
 
 
 def _encode_headers(headers: Headers) -> bytes:

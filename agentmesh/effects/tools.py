@@ -179,6 +179,13 @@ async def _called(spec: ToolSpec, args: tuple[object, ...], kwargs: dict[str, ob
     cell = recorded.cell_here()
     if cell is not None:
         return await call_recorded(cell, spec, spec.signature.bind(args, kwargs))
+    return await run_plainly(spec, args, kwargs)
+
+
+async def run_plainly(
+    spec: ToolSpec, args: tuple[object, ...], kwargs: dict[str, object]
+) -> object:
+    """Just run a tool: one attempt, nothing recorded."""
     token = tool_scope.enter(tool_scope.outside_any_run(spec.name))
     try:
         return await Call(what=spec.name, function=spec.function, args=args, kwargs=kwargs).run()

@@ -5,7 +5,6 @@ events, redacted as a journal has them, to fresh cells and compares all commands
 """
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,7 +129,7 @@ def run(
         entry=Entry(module=workflow_type.module, file="", workflow=workflow_type.name),
         input_type="",
         input_payload=b"null",
-        deadline=time.time_ns() + int(deadline_seconds * 1e9),
+        deadline_seconds=deadline_seconds,
         seed="7",
         store="",
         settings=effect_settings.collect(settings),

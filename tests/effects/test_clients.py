@@ -18,7 +18,7 @@ from agentmesh.effects.endpoints import endpoint
 from agentmesh.effects.keys import key_from_env
 from agentmesh.errors import DeadlineExceededError, UsageError
 from agentmesh.kernel.commands import CancelEffect
-from agentmesh.kernel.events import EffectFailed, EffectStreamed
+from agentmesh.kernel.events import EffectFailed, EffectFinished, EffectStreamed
 from agentmesh.sdk.workflow import workflow
 from agentmesh.testing.models import (
     DroppedConnection,
@@ -125,6 +125,22 @@ def test_a_stream_arrives_piece_by_piece(go):
     assert len(ended.result) > 3
     assert json.loads(pieces[0].chunk)["status"] == 200
     assert b"data: " in pieces[1].chunk
+
+
+def test_the_tokens_of_a_stream_are_in_the_journal(go):
+    """Whoever counts them need not put the pieces together."""
+
+    @workflow
+    async def streams() -> int:
+        options = chat("count", stream=True, stream_options={"include_usage": True})
+        stream = await clients.openai().chat.completions.create(**options)
+        return len([part async for part in stream])
+
+    ended = go(streams)
+    summary = json.loads(ended.of(EffectFinished)[0].result)
+
+    assert summary["streamed_bytes"] > 100
+    assert summary["usage"]["total_tokens"] > 0
 
 
 def test_tool_calls_structured_output_and_embeddings(go):

@@ -114,3 +114,13 @@ def test_cookies_and_transfer_headers_of_responses_are_dropped():
     again = http_record.exchange_of(http_record.response_of(200, headers, b"abc", "text/plain"))
 
     assert again.headers == [("retry-after", "2")]
+
+
+def test_the_tokens_of_a_stream_are_found_at_its_end():
+    """In chunks of chat completions, and in the last event of a response."""
+    chat = b'data: {"usage": null}\n\ndata: {"usage": {"total_tokens": 3}}\n\ndata: [DONE]\n'
+    response = b'event: x\ndata: {"response": {"id": "r", "usage": {"total_tokens": 4}}}\n\n'
+
+    assert json.loads(http_record.usage_in(chat)) == {"total_tokens": 3}
+    assert json.loads(http_record.usage_in(response)) == {"total_tokens": 4}
+    assert http_record.usage_in(b'age": {"total"}\ndata: {"usage": \n') == b""
