@@ -1,0 +1,62 @@
+"""How fast runs replay: one bound by messages, one bound by a model."""
+
+import tempfile
+import time
+
+import agentmesh as am
+from agentmesh.testing.models import Fixed, Latency, ModelServer
+from tests.benchmarks.replay_programs import Work, bound_by_a_model, bound_by_messages
+from tests.benchmarks.table import Row
+
+ROUNDS = 5
+TURNS = 20_000
+CALLS = 40
+FIRST_TOKEN_SECONDS = 0.3
+
+
+def measure() -> list[Row]:
+    """Record each run once, replay it several times on one core."""
+    with tempfile.TemporaryDirectory() as store:
+        return [_messages(store), _model(store)]
+
+
+def _messages(store: str) -> Row:
+    am.run(bound_by_messages, Work(count=TURNS), local=True, store=store, run_id="m", quiet=True)
+    rates = []
+    for _ in range(ROUNDS):
+        report = am.replay_run("m", store=store)
+        assert report.identical
+        rates.append(report.turns / report.seconds)
+    return Row(name="replay, message-bound", unit="turns/s", values=rates, target=20_000)
+
+
+def _model(store: str) -> Row:
+    latency = Latency(first_token=Fixed(seconds=FIRST_TOKEN_SECONDS))
+    with ModelServer(latency=latency, seed=1) as server:
+        settings = {"OPENAI_BASE_URL": server.base_url}
+        started = time.perf_counter()
+        am.run(
+            bound_by_a_model,
+            Work(count=CALLS),
+            local=True,
+            store=store,
+            run_id="l",
+            settings=settings,
+            quiet=True,
+        )
+        recorded = time.perf_counter() - started
+    am.replay_run("l", store=store)  # the first replay of a process imports the SDK
+    seconds = []
+    for _ in range(ROUNDS):
+        report = am.replay_run("l", store=store)
+        assert report.identical
+        seconds.append(report.seconds)
+    return Row(
+        name=f"replay, model-bound ({CALLS} calls of {FIRST_TOKEN_SECONDS:g} s)",
+        unit="s",
+        values=seconds,
+        baseline="as it ran",
+        baseline_values=[recorded] * ROUNDS,
+        invert=True,
+        target=100,
+    )
