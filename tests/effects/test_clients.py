@@ -5,90 +5,27 @@ The model server is the embedded one, over real HTTP on loopback.
 
 import asyncio
 import json
-import time
 
-import httpx
-import httpx2
 import openai as sdk
 import pytest
 from pydantic import BaseModel
 
 from agentmesh.effects import clients, settings
-from agentmesh.effects.endpoints import endpoint
 from agentmesh.effects.keys import key_from_env
-from agentmesh.errors import DeadlineExceededError, UsageError
-from agentmesh.kernel.commands import CancelEffect
-from agentmesh.kernel.events import EffectFailed, EffectFinished, EffectStreamed
+from agentmesh.errors import UsageError
+from agentmesh.kernel.events import EffectFailed
 from agentmesh.sdk.workflow import workflow
 from agentmesh.testing.models import (
-    DroppedConnection,
-    Fixed,
-    Latency,
-    MalformedBody,
     ModelServer,
-    RateLimited,
-    Rule,
-    ServerError,
     SimulatedModels,
-    Stall,
-    ToolCall,
-    ToolCalls,
-    TruncatedStream,
 )
-from tests.effects.harness import Ended, run
-
-KEY = "sk-proj-1234567890abcdefghij"
-RULES = [
-    Rule(contains="limit me", answer=RateLimited(retry_after_seconds=0.01), occurrence=1),
-    Rule(contains="break", answer=ServerError()),
-    Rule(contains="stall", answer=Stall()),
-    Rule(contains="drop", answer=DroppedConnection()),
-    Rule(contains="garble", answer=MalformedBody()),
-    Rule(contains="truncate", answer=TruncatedStream(after_tokens=2)),
-    Rule(contains="slowly", latency=Latency(per_token=Fixed(seconds=2.0))),
-    Rule(contains="weather", answer=ToolCalls(ToolCall("weather", {"city": "Oslo"}))),
-    Rule(contains="count", answer="one two three four"),
-    Rule(contains="point", answer={"x": 1, "y": 2}),
-]
+from tests.effects.harness import run
+from tests.effects.model_server import KEY, chat
 
 
 class Point(BaseModel):
     x: int
     y: int
-
-
-@pytest.fixture(scope="module")
-def server():
-    with ModelServer(rules=RULES, seed=1) as running:
-        yield running
-
-
-@pytest.fixture
-def key(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-
-
-@pytest.fixture
-def go(server, key, monkeypatch):
-    """Run a workflow against the server, then replay it as on a machine without any settings."""
-
-    def runs(flow, **options) -> Ended:
-        options.setdefault("settings", settings.simulated(server.base_url))
-        ended = run(flow, **options)
-        with monkeypatch.context() as bare:
-            bare.delenv("OPENAI_API_KEY")
-            before = server.requests.total
-            ended.replay()
-            assert server.requests.total == before
-        assert KEY not in ended.text()
-        return ended
-
-    return runs
-
-
-def chat(text, **options):
-    messages = [{"role": "user", "content": text}]
-    return {"model": "sim-small", "messages": messages, **options}
 
 
 def test_a_chat_completion_is_recorded_and_replayed(go):
@@ -108,39 +45,6 @@ def test_a_chat_completion_is_recorded_and_replayed(go):
     ]
     assert ended.requests[0]["json"]["messages"] == [{"role": "user", "content": "please count"}]
     assert finished["json"]["usage"]["total_tokens"] > 0
-
-
-def test_a_stream_arrives_piece_by_piece(go):
-    """The handler sees tokens as they come, and so does the replay."""
-
-    @workflow
-    async def streams() -> list[str]:
-        stream = await clients.openai().chat.completions.create(**chat("count", stream=True))
-        return [part.choices[0].delta.content or "" async for part in stream if part.choices]
-
-    ended = go(streams)
-    pieces = ended.of(EffectStreamed)
-
-    assert "".join(ended.result) == "one two three four"
-    assert len(ended.result) > 3
-    assert json.loads(pieces[0].chunk)["status"] == 200
-    assert b"data: " in pieces[1].chunk
-
-
-def test_the_tokens_of_a_stream_are_in_the_journal(go):
-    """Whoever counts them need not put the pieces together."""
-
-    @workflow
-    async def streams() -> int:
-        options = chat("count", stream=True, stream_options={"include_usage": True})
-        stream = await clients.openai().chat.completions.create(**options)
-        return len([part async for part in stream])
-
-    ended = go(streams)
-    summary = json.loads(ended.of(EffectFinished)[0].result)
-
-    assert summary["streamed_bytes"] > 100
-    assert summary["usage"]["total_tokens"] > 0
 
 
 def test_tool_calls_structured_output_and_embeddings(go):
@@ -248,28 +152,6 @@ def test_a_server_that_cannot_be_reached_is_the_sdks_error(go):
     assert [effect.name for effect in ended.effects] == ["GET 127.0.0.1/v1/models"] * 2
 
 
-def test_a_stream_that_breaks_off_says_so_after_its_last_piece(go):
-    """What came before is kept."""
-
-    @workflow
-    async def breaks_off() -> list[str]:
-        got = []
-        stream = await clients.openai().chat.completions.create(
-            **chat("truncate and count", stream=True)
-        )
-        try:
-            async for part in stream:
-                got += [part.choices[0].delta.content or ""]
-        except sdk.APIConnectionError as error:
-            got.append(type(error.__cause__).__name__)
-        return got
-
-    ended = go(breaks_off)
-
-    assert len(ended.result) > 1
-    assert ended.result[-1] in ("RemoteProtocolError", "ReadError")
-
-
 def test_a_body_that_is_no_json_is_the_sdks_error(go):
     """Recorded as text."""
 
@@ -296,72 +178,6 @@ def test_many_requests_at_once_each_get_their_own_answer(go, server):
         return len({each.id for each in done})
 
     assert go(crowds).result == 50
-
-
-def test_a_stream_left_early_is_cancelled(go):
-    """Breaking out of the loop closes the response, which ends the effect on the host."""
-
-    @workflow
-    async def leaves() -> str:
-        client = clients.openai()
-        stream = await client.chat.completions.create(**chat("slowly count", stream=True))
-        async with stream:
-            async for part in stream:
-                return str(part.id)[:4]
-        return ""
-
-    started = time.monotonic()
-    ended = go(leaves)
-
-    assert ended.result == "chat"
-    assert time.monotonic() - started < 20
-    assert len(ended.of(CancelEffect)) == 1
-
-
-def test_a_stream_nobody_closes_ends_with_its_turn(go):
-    """The usual slip: `break` without closing."""
-
-    @workflow
-    async def forgets() -> str:
-        stream = await clients.openai().chat.completions.create(**chat("count", stream=True))
-        async for part in stream:
-            return str(part.id)[:4]
-        return ""
-
-    assert go(forgets).result == "chat"
-
-
-def test_a_timeout_in_the_handler_cancels_the_request(go, server):
-    """The server sees the client go away."""
-
-    @workflow
-    async def gives_up() -> str:
-        try:
-            async with asyncio.timeout(0.2):
-                await clients.openai().chat.completions.create(**chat("stall, I say"))
-        except TimeoutError:
-            return "gave up"
-        return ""
-
-    ended = go(gives_up)
-
-    assert ended.result == "gave up"
-    assert len(ended.of(CancelEffect)) == 1
-
-
-def test_the_deadline_of_the_run_ends_a_model_that_never_answers(go):
-    """Ten minutes of the SDK's patience do not count."""
-
-    @workflow
-    async def waits() -> None:
-        await clients.openai().chat.completions.create(**chat("stall"))
-
-    started = time.monotonic()
-    ended = go(waits, deadline_seconds=0.5)
-
-    with pytest.raises(DeadlineExceededError):
-        _ = ended.result
-    assert time.monotonic() - started < 10
 
 
 MODULE_LEVEL = clients.openai()
@@ -449,53 +265,6 @@ def test_headers_from_the_environment_are_sent_and_not_recorded(go, server, monk
 
     ended.replay()
     assert "blue" not in ended.text()
-
-
-@pytest.mark.parametrize("classic", [False, True])
-def test_plain_http_clients_are_recorded_too(go, server, classic):
-    """For SDKs that bring their own types: httpx2, or classic httpx."""
-    library = httpx if classic else httpx2
-
-    @workflow
-    async def gets() -> list[object]:
-        where = endpoint()
-        headers = {"authorization": f"Bearer {where.api_key}"}
-        async with clients.http_client(classic=classic, headers=headers) as client:
-            assert isinstance(client, library.AsyncClient)
-            response = await client.get(f"{where.base_url}/models", params={"key": "hush"})
-            missing = await client.get(f"{where.base_url}/nothing")
-            body = chat("count", stream=True)
-            url = f"{where.base_url}/chat/completions"
-            async with client.stream("POST", url, json=body) as stream:
-                lines = [line async for line in stream.aiter_lines() if line]
-            return [len(response.json()["data"]), missing.status_code, lines[-1]]
-
-    ended = go(gets)
-
-    assert ended.result == [3, 404, "data: [DONE]"]
-    assert "hush" not in ended.text()
-
-
-@pytest.mark.parametrize("classic", [False, True])
-def test_plain_http_clients_raise_their_own_errors(go, classic):
-    """An `except httpx.ConnectError` must catch it."""
-    library = httpx if classic else httpx2
-
-    @workflow
-    async def fails() -> str:
-        try:
-            await clients.http_client(classic=classic).get("http://127.0.0.1:9/")
-        except library.ConnectError as error:
-            return f"{error.request.url} {bool(str(error))}"
-        return ""
-
-    assert go(fails).result == "http://127.0.0.1:9/ True"
-
-
-def test_a_transport_of_ones_own_is_refused():
-    """It would go past the recorder."""
-    with pytest.raises(UsageError, match="brings its own transport"):
-        clients.http_client(transport=httpx2.AsyncHTTPTransport())
 
 
 def test_a_key_of_another_variable_is_named_not_given(go, server, monkeypatch):

@@ -1,44 +1,26 @@
-"""`llm`: tools, structured answers, repairs and errors, against the embedded model server."""
+"""`llm`: texts, tools, errors and tokens, against the embedded model server."""
 
 import asyncio
 import json
-from typing import assert_type
 
 import pytest
-from pydantic import BaseModel, Field
 
-from agentmesh.effects import settings
 from agentmesh.effects.model_loop import llm
 from agentmesh.effects.tools import tool
 from agentmesh.errors import DeadlineExceededError, ModelAnswerError, UsageError
 from agentmesh.kernel.events import EffectFinished
-from agentmesh.sdk.message import Message
 from agentmesh.sdk.workflow import workflow
 from agentmesh.testing.models import (
-    Json,
     ModelServer,
     RateLimited,
     Refusal,
     Rule,
     Script,
-    Text,
     ToolCall,
     ToolCalls,
 )
-from tests.effects.harness import run
 
 RAN: list[str] = []
-
-
-class Answer(Message):
-    text: str
-    stars: int = Field(ge=1, le=5)
-    sources: tuple[str, ...] = ()
-
-
-class Nested(BaseModel):
-    best: Answer
-    others: list[Answer] | None = None
 
 
 @tool
@@ -62,30 +44,14 @@ def _nothing_ran():
     RAN.clear()
 
 
-@pytest.fixture
-def go():
-    """Run against a server with these rules, check the replay, return the run and requests."""
-
-    def runs(flow, *rules, **options):
-        with ModelServer(rules=rules, seed=1) as server:
-            ended = run(flow, settings=settings.simulated(server.base_url), **options)
-            bodies = [dict(each.body or {}) for each in server.requests]
-            ran = list(RAN)
-            ended.replay()
-            assert ran == RAN
-        return ended, bodies
-
-    return runs
-
-
-def test_a_text_for_a_text(go):
+def test_a_text_for_a_text(converse):
     """The shortest use; the model is the run's."""
 
     @workflow
     async def asks() -> str:
         return await llm("hello", temperature=0.5, seed=3, system="Be brief.")
 
-    ended, (body,) = go(asks, Rule(contains="hello", answer="hi"))
+    ended, (body,) = converse(asks, Rule(contains="hello", answer="hi"))
 
     assert ended.result == "hi"
     assert body == {
@@ -99,7 +65,7 @@ def test_a_text_for_a_text(go):
     }
 
 
-def test_messages_and_options_are_passed_on(go):
+def test_messages_and_options_are_passed_on(converse):
     """What the chat API knows, it gets."""
     messages = [
         {"role": "user", "content": "one"},
@@ -111,13 +77,13 @@ def test_messages_and_options_are_passed_on(go):
     async def asks() -> str:
         return await llm(messages, model="sim-large", max_completion_tokens=50)
 
-    _, (body,) = go(asks)
+    _, (body,) = converse(asks)
 
     assert body["messages"] == messages
     assert (body["model"], body["max_completion_tokens"]) == ("sim-large", 50)
 
 
-def test_tools_are_called_in_parallel_and_told(go):
+def test_tools_are_called_in_parallel_and_told(converse):
     """Each call is an effect; the model gets the results in the order of its calls."""
     calls = ToolCalls(
         ToolCall("weather", {"city": "Oslo"}),
@@ -129,7 +95,7 @@ def test_tools_are_called_in_parallel_and_told(go):
     async def asks() -> str:
         return await llm("weather?", tools=[weather, stock])
 
-    ended, (_, second) = go(
+    ended, (_, second) = converse(
         asks, Rule(contains="weather", answer=calls), Rule(contains="weather", answer="done")
     )
 
@@ -152,7 +118,7 @@ def test_tools_are_called_in_parallel_and_told(go):
         (ToolCall("stock", {"item": "nothing"}), "LookupError: no such item"),
     ],
 )
-def test_what_goes_wrong_with_a_call_is_told_to_the_model(go, call, told):
+def test_what_goes_wrong_with_a_call_is_told_to_the_model(converse, call, told):
     """It can correct itself; the program goes on."""
 
     @workflow
@@ -160,13 +126,13 @@ def test_what_goes_wrong_with_a_call_is_told_to_the_model(go, call, told):
         return await llm("go", tools=[weather, stock])
 
     rules = [Rule(contains="go", answer=Script(ToolCalls(call), "sorry"))]
-    ended, (_, second) = go(asks, *rules)
+    ended, (_, second) = converse(asks, *rules)
 
     assert ended.result == "sorry"
     assert told in second["messages"][-1]["content"]
 
 
-def test_a_model_that_only_calls_tools_is_given_up(go):
+def test_a_model_that_only_calls_tools_is_given_up(converse):
     """The error says how often, and what it called last."""
 
     @workflow
@@ -177,148 +143,34 @@ def test_a_model_that_only_calls_tools_is_given_up(go):
         Rule(contains="go", answer=ToolCalls(ToolCall("weather", {"city": str(n)})))
         for n in range(9)
     ]
-    ended, bodies = go(asks, *rules)
+    ended, bodies = converse(asks, *rules)
 
     with pytest.raises(ModelAnswerError, match=r"still called tools in turn 3: weather\(.*max_t"):
         _ = ended.result
     assert len(bodies) == 3
 
 
-def test_a_response_model_comes_back_as_its_instance(go):
-    """The provider gets the schema; the program gets an object."""
-
-    @workflow
-    async def asks() -> int:
-        answer = await llm("rate", response_model=Answer)
-        assert_type(answer, Answer)
-        return answer.stars
-
-    ended, (body,) = go(asks, Rule(contains="rate", answer={"text": "t", "stars": 4}))
-    form = body["response_format"]["json_schema"]
-
-    assert ended.result == 4
-    assert (form["name"], form["strict"]) == ("Answer", True)
-    assert form["schema"]["required"] == ["text", "stars", "sources"]
-    assert form["schema"]["additionalProperties"] is False
-
-
-def test_nested_forms_are_strict_too(go):
-    """References and options are closed as well."""
-
-    @workflow
-    async def asks() -> str:
-        return (await llm("rate", response_model=Nested)).best.text
-
-    answer = {"best": {"text": "a", "stars": 1, "sources": []}, "others": None}
-    ended, (body,) = go(asks, Rule(contains="rate", answer=Json(answer)))
-    schema = body["response_format"]["json_schema"]["schema"]
-
-    assert ended.result == "a"
-    assert schema["$defs"]["Answer"]["additionalProperties"] is False
-    assert schema["required"] == ["best", "others"]
-
-
-def test_a_form_that_strict_providers_do_not_know_is_only_checked(go):
-    """A mapping with keys of its own choice, say."""
-
-    class Loose(BaseModel):
-        scores: dict[str, int]
-
-    @workflow
-    async def asks() -> int:
-        return (await llm("rate", response_model=Loose)).scores["a"]
-
-    ended, (body,) = go(asks, Rule(contains="rate", answer={"scores": {"a": 3}}))
-
-    assert ended.result == 3
-    assert body["response_format"]["json_schema"]["strict"] is False
-
-
-def test_an_answer_that_does_not_fit_is_corrected(go):
-    """The model is told what is wrong, and may try again."""
-
-    @workflow
-    async def asks() -> int:
-        return (await llm("rate", response_model=Answer)).stars
-
-    replies = Script('{"text": "t", "stars": 9}', '```json\n{"text": "t", "stars": 5}\n```')
-    ended, (_, second) = go(asks, Rule(pattern="rate|fit", answer=replies))
-
-    assert ended.result == 5
-    assert second["messages"][-2] == {"role": "assistant", "content": '{"text": "t", "stars": 9}'}
-    assert "stars: Input should be less than or equal to 5" in second["messages"][-1]["content"]
-
-
-def test_an_answer_that_never_fits_is_an_error(go):
-    """It shows what was wrong and what was written."""
-
-    @workflow
-    async def asks() -> int:
-        return (await llm("rate", response_model=Answer)).stars
-
-    ended, bodies = go(asks, Rule(pattern="rate|fit", answer="I would rather not use JSON"))
-
-    with pytest.raises(ModelAnswerError) as caught:
-        _ = ended.result
-    assert "no valid Answer" in str(caught.value)
-    assert "It wrote: I would rather not use JSON" in str(caught.value)
-    assert len(bodies) == 3
-
-
-def test_an_answer_that_is_cut_off_is_not_repeated(go):
-    """It would be cut off again."""
-
-    @workflow
-    async def asks() -> int:
-        return (await llm("rate", response_model=Answer)).stars
-
-    ended, bodies = go(asks, Rule(contains="rate", answer=Text('{"te', finish_reason="length")))
-
-    with pytest.raises(
-        ModelAnswerError, match=r"cut off at its token limit.*max_completion_tokens"
-    ):
-        _ = ended.result
-    assert len(bodies) == 1
-
-
-def test_tools_and_a_form_together(go):
-    """First the tools, then the answer in its form."""
-
-    @workflow
-    async def asks() -> str:
-        return (await llm("go", tools=[weather], response_model=Answer)).text
-
-    ended, bodies = go(
-        asks,
-        Rule(contains="go", answer=ToolCalls(ToolCall("weather", {"city": "Oslo"}))),
-        Rule(contains="go", answer={"text": "sunny", "stars": 5}),
-    )
-
-    assert ended.result == "sunny"
-    assert len(bodies) == 2
-
-
-def test_a_refusal_is_an_error(go):
+def test_a_refusal_is_an_error(converse):
     """Both for texts and for forms."""
 
     @workflow
     async def asks() -> str:
         return await llm("go")
 
-    ended, _ = go(asks, Rule(contains="go", answer=Refusal("I can't help with that")))
+    ended, _ = converse(asks, Rule(contains="go", answer=Refusal("I can't help with that")))
 
     with pytest.raises(ModelAnswerError, match="declined to answer: I can't help with that"):
         _ = ended.result
 
 
-def test_the_tokens_of_every_call_are_in_the_journal(go):
+def test_the_tokens_of_every_call_are_in_the_journal(converse):
     """Retries and tool turns included: whoever counts, counts the recorded bodies."""
 
     @workflow
     async def asks() -> str:
         return await llm("go", tools=[weather])
 
-    ended, bodies = go(
+    ended, bodies = converse(
         asks,
         Rule(contains="go", answer=RateLimited(retry_after_seconds=0.01), nth=1),
         Rule(contains="go", answer=ToolCalls(ToolCall("weather", {"city": "Oslo"}))),
@@ -333,19 +185,19 @@ def test_the_tokens_of_every_call_are_in_the_journal(go):
     assert all(usage["total_tokens"] > 0 for usage in usages)
 
 
-def test_texts_that_cannot_be_sent_are_repaired(go):
+def test_texts_that_cannot_be_sent_are_repaired(converse):
     """Half of a surrogate pair, from another model's answer, would break the request."""
 
     @workflow
     async def asks() -> str:
         return await llm("a\ud800b")
 
-    _, (body,) = go(asks)
+    _, (body,) = converse(asks)
 
     assert body["messages"][0]["content"] == "a\ufffdb"
 
 
-def test_a_deadline_is_not_told_to_the_model(go):
+def test_a_deadline_is_not_told_to_the_model(converse):
     """It is the program's, and it is over."""
 
     @tool
@@ -357,7 +209,7 @@ def test_a_deadline_is_not_told_to_the_model(go):
     async def asks() -> str:
         return await llm("go", tools=[endless])
 
-    ended, bodies = go(
+    ended, bodies = converse(
         asks, Rule(contains="go", answer=ToolCalls(ToolCall("endless", {}))), deadline_seconds=1.0
     )
 

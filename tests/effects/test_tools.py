@@ -1,27 +1,22 @@
-"""`@tool`: recorded in a handler, plain elsewhere; validation, timeouts, retries, errors."""
+"""`@tool`: recorded in a handler, plain elsewhere; arguments, results and errors."""
 
 import asyncio
-import json
 import threading
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, SecretStr
 
 from agentmesh.effects.tool_scope import tool_context
 from agentmesh.effects.tools import tool
 from agentmesh.errors import (
-    DeadlineExceededError,
-    DefinitionError,
     EffectError,
     EscapeError,
     RemoteError,
     ToolArgumentsError,
     UsageError,
 )
-from agentmesh.kernel.events import EffectStreamed
 from agentmesh.sdk.workflow import workflow
 from tests.effects.harness import run, run_and_replay
 
@@ -183,143 +178,6 @@ def test_a_tool_that_raises_keeps_its_builtin_type_and_says_what_failed():
     assert run_and_replay(handles) == "True: Tool picky(n=7) failed: ValueError: no 7 here"
 
 
-def test_a_failed_tool_is_tried_again_with_backoff():
-    """Each attempt but the last is in the journal, with its error."""
-    attempts: list[int] = []
-
-    @tool(retries=2)
-    async def flaky() -> str:
-        attempts.append(tool_context().attempt)
-        if len(attempts) < 3:
-            raise ConnectionError(f"try {len(attempts)}")
-        return "done"
-
-    @workflow
-    async def retries() -> str:
-        return await flaky()
-
-    ended = run(retries)
-    noted = [json.loads(event.chunk) for event in ended.of(EffectStreamed)]
-
-    assert ended.result == "done"
-    assert attempts == [1, 2, 3]
-    assert [note["attempt"] for note in noted] == [1, 2]
-    assert noted[0]["error"] == {"type": "builtins.ConnectionError", "what": "try 1"}
-    assert ended.replay() == 1
-    assert attempts == [1, 2, 3]
-
-
-def test_retries_print_nothing(capfd):
-    """stdout belongs to the program: a library's default hooks must not write there."""
-
-    @tool(retries=1)
-    async def failing() -> str:
-        raise OSError("gone")
-
-    @workflow
-    async def fails() -> str:
-        return await failing()
-
-    ended = run(fails)
-
-    with pytest.raises(OSError, match="failed after 2 attempts: OSError: gone"):
-        _ = ended.result
-    assert capfd.readouterr() == ("", "")
-
-
-def test_an_attempt_that_takes_too_long_ends_as_a_timeout():
-    """Asynchronous tools are cancelled; the handler gets a TimeoutError."""
-    cancelled: list[bool] = []
-
-    @tool(timeout=0.05)
-    async def stuck() -> str:
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            cancelled.append(True)
-            raise
-        return ""
-
-    @workflow
-    async def waits() -> str:
-        try:
-            return await stuck()
-        except TimeoutError as error:
-            return str(error)
-
-    text = run_and_replay(waits)
-
-    assert text == (
-        "Tool stuck() failed: TimeoutError: an attempt took longer than the timeout of 0.05 s"
-    )
-    assert cancelled == [True]
-
-
-def test_a_blocking_tool_that_hangs_is_left_behind():
-    """Nobody can stop a thread, but nobody has to wait for it either."""
-    release = threading.Event()
-
-    @tool(timeout="50ms", retries=1)
-    def hangs() -> str:
-        release.wait(30)
-        return "late"
-
-    @workflow
-    async def waits() -> str:
-        with pytest.raises(TimeoutError, match="after 2 attempts"):
-            await hangs()
-        return "went on"
-
-    assert run_and_replay(waits) == "went on"
-    release.set()
-
-
-def test_the_turns_deadline_ends_a_tool_without_timeout():
-    """Deadlines are inherited: a tool can't outlive the workflow."""
-
-    @tool
-    async def endless() -> str:
-        await asyncio.sleep(60)
-        return ""
-
-    @workflow
-    async def waits() -> str:
-        return await endless()
-
-    started = time.monotonic()
-    ended = run(waits, deadline_seconds=0.3)
-
-    with pytest.raises(DeadlineExceededError):
-        _ = ended.result
-    assert time.monotonic() - started < 10
-    ended.replay()
-
-
-def test_cancelling_the_waiting_task_cancels_the_tool():
-    """`asyncio.timeout` in the handler reaches the tool on the host's loop."""
-    ends: list[str] = []
-
-    @tool
-    async def long() -> str:
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            ends.append("cancelled")
-            raise
-        return ""
-
-    @workflow
-    async def gives_up() -> str:
-        try:
-            async with asyncio.timeout(0.05):
-                return await long()
-        except TimeoutError:
-            return "gave up"
-
-    assert run_and_replay(gives_up) == "gave up"
-    assert ends == ["cancelled"]
-
-
 def test_a_result_that_does_not_fit_the_annotation_is_an_error():
     """What is journaled is what the type says, or nothing."""
 
@@ -461,39 +319,6 @@ def test_texts_that_are_not_utf8_survive():
     assert run_and_replay(says) is True
 
 
-def test_what_models_are_told_of_a_tool():
-    """Name, description and parameters come from the function."""
-    assert search.name == "search"
-    assert search.schema == {
-        "name": "search",
-        "description": "Search the shelves.",
-        "parameters": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["query"],
-            "properties": {
-                "query": {"type": "string", "description": "What to look for."},
-                "limit": {"type": "integer", "default": 3, "description": "How many hits at most."},
-            },
-        },
-    }
-
-
-def test_a_field_describes_and_limits_a_parameter():
-    """`Annotated` and pydantic's `Field` work as everywhere."""
-
-    @tool(name="roll")
-    async def roll_dice(sides: Annotated[int, Field(ge=2, description="Sides.")]) -> int:
-        return sides
-
-    assert roll_dice.schema["parameters"]["properties"]["sides"] == {
-        "type": "integer",
-        "minimum": 2,
-        "description": "Sides.",
-    }
-    assert roll_dice.name == "roll"
-
-
 def test_a_tool_that_is_not_idempotent_says_so_in_its_record():
     """Recovery must not repeat it on its own."""
 
@@ -505,87 +330,3 @@ def test_a_tool_that_is_not_idempotent_says_so_in_its_record():
         await pays(3)
 
     assert run(buys).requests[0]["idempotent"] is False
-
-
-def _unannotated(query) -> str:
-    raise NotImplementedError
-
-
-def _untold(query: str):
-    raise NotImplementedError
-
-
-def _starred(*queries: str) -> str:
-    raise NotImplementedError
-
-
-def _doubled(**options: str) -> str:
-    raise NotImplementedError
-
-
-def _positional(a: int, /) -> str:
-    raise NotImplementedError
-
-
-def _opaque(lock: threading.Lock) -> str:
-    raise NotImplementedError
-
-
-def _gives_lock() -> threading.Lock:
-    raise NotImplementedError
-
-
-def _generates() -> Any:
-    yield 1
-
-
-def _bad_default(n: int = 0) -> str:
-    raise NotImplementedError
-
-
-_bad_default.__defaults__ = (None,)  # what `n: int = None` makes
-
-
-class _WithMethod:
-    def method(self, query: str) -> str:
-        raise NotImplementedError
-
-
-@pytest.mark.parametrize(
-    ("function", "what", "fix"),
-    [
-        (_unannotated, "'query' of Tool _unannotated", "Write `query: str`"),
-        (_untold, "does not say what it returns", "Add `-> list[str]`"),
-        (_starred, "takes `*queries: str`", "queries: list[str]"),
-        (_doubled, "takes `**options: str`", "Name each parameter"),
-        (_positional, "takes `a: int`", "Name each parameter"),
-        (_opaque, "'lock' of Tool _opaque", "keep clients and connections out"),
-        (_gives_lock, "return type of Tool _gives_lock", "keep clients and connections out"),
-        (_generates, "yields", "Return a list"),
-        (_bad_default, "has the default None, which is not int", "Write `int | None`"),
-        (_WithMethod.method, "'self' of Tool method", "plain function"),
-        (print, "instead of a function", "Write a plain function"),
-    ],
-)
-def test_signatures_that_cannot_work_fail_at_import_with_the_fix(function, what, fix):
-    """The error is there before any run, and shows what to write."""
-    with pytest.raises(DefinitionError) as caught:
-        tool(function)
-
-    assert what in str(caught.value)
-    assert fix in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("options", "what"),
-    [
-        ({"retries": -1}, "retries=-1"),
-        ({"retries": 1, "idempotent": False}, "not idempotent"),
-        ({"name": "a b"}, "can't be a tool's name"),
-        ({"timeout": "soon"}, "'soon' is not a timeout"),
-    ],
-)
-def test_options_that_cannot_work_fail_at_import(options, what):
-    """As signatures do."""
-    with pytest.raises((DefinitionError, UsageError), match=what):
-        tool(**options)(find.function)
