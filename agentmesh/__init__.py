@@ -28,6 +28,7 @@ if __name__ == "__main__":
 
 from agentmesh.effects.call import effect
 from agentmesh.effects.clients import http_client, openai
+from agentmesh.effects.model_loop import llm
 from agentmesh.effects.tool_scope import tool_context
 from agentmesh.effects.tools import tool
 from agentmesh.errors import (
@@ -44,6 +45,7 @@ from agentmesh.errors import (
     JournalDamagedError,
     JournalError,
     JournalVersionError,
+    ModelAnswerError,
     NotInHandlerError,
     RayVersionError,
     RemoteError,
@@ -52,6 +54,7 @@ from agentmesh.errors import (
     RunFailedError,
     StateError,
     StoreError,
+    ToolArgumentsError,
     UnknownAgentError,
     UnknownRunError,
     UsageError,
@@ -96,6 +99,7 @@ __all__ = [
     "JournalError",
     "JournalVersionError",
     "Message",
+    "ModelAnswerError",
     "NotInHandlerError",
     "RayVersionError",
     "RemoteError",
@@ -104,6 +108,7 @@ __all__ = [
     "RunawayTurnError",
     "StateError",
     "StoreError",
+    "ToolArgumentsError",
     "UnknownAgentError",
     "UnknownRunError",
     "UsageError",
@@ -113,6 +118,7 @@ __all__ = [
     "effect",
     "handler",
     "http_client",
+    "llm",
     "log",
     "now",
     "open_run",

@@ -75,8 +75,8 @@ class Execution:
 
     def _drive(self, on_progress: Progress | None) -> Envelope:
         if self._driver == RAY:
-            from agentmesh.fabric import driver as fabric_driver  # noqa: PLC0415 - imports Ray
-            from agentmesh.fabric.options import RayOptions  # noqa: PLC0415
+            from agentmesh.fabric import driver as fabric_driver
+            from agentmesh.fabric.options import RayOptions
 
             chosen = RayOptions(
                 address=self._options.address,
@@ -103,7 +103,9 @@ class Execution:
         self._end(FAILED, error=error)
         return self._outcome(error=error)
 
-    def _end(self, status: Status, *, result: object = None, error: Exception | None = None) -> None:
+    def _end(
+        self, status: Status, *, result: object = None, error: Exception | None = None
+    ) -> None:
         described = None
         if error is not None:
             described = strings.loads(self._redactor.json(describe(error)))
@@ -121,14 +123,13 @@ class Execution:
             with self._store.open_run(self._plan.run_id) as run:
                 run.seal()
         except AgentMeshError as error:
-            print(f"agentmesh: the run is not sealed: {error}", file=sys.stderr)
+            sys.stderr.write(f"agentmesh: the run is not sealed: {error}\n")
 
     def _say(self, status: str) -> None:
         seconds = time.perf_counter() - self._started
-        print(
+        sys.stderr.write(
             f"agentmesh: run {self._plan.run_id} {status} in {seconds:.1f} s; "
-            f"agentmesh replay {self._plan.run_id}",
-            file=sys.stderr,
+            f"agentmesh replay {self._plan.run_id}\n"
         )
 
     def _outcome(
@@ -174,5 +175,3 @@ class Execution:
                 key_id=self._redactor.key_id,
             ),
         )
-
-

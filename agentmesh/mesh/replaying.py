@@ -101,10 +101,14 @@ def chosen(run: Run, agents: Sequence[str]) -> list[str]:
     for name in agents:
         matching = [one for one in every if one == name or one.partition("/")[0] == name]
         if not matching:
+            more = ", ..." if len(every) > _SHOWN_MAX else ""
             raise UnknownAgentError(
                 f"Run {run.id} has no agent {name!r}.",
-                cause=f"It has: {', '.join(every[:10])}{', ...' if len(every) > 10 else ''}.",
+                cause=f"It has: {', '.join(every[:_SHOWN_MAX])}{more}.",
                 fix="Name an address (`Type/key`) or a type.",
             )
         found.extend(one for one in matching if one not in found)
     return found
+
+
+_SHOWN_MAX = 10

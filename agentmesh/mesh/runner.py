@@ -26,7 +26,7 @@ R = TypeVar("R")
 M = TypeVar("M", bound=Message)
 
 
-def run(  # noqa: PLR0913 - keyword-only options, documented one by one
+def run(
     workflow: Callable[[M], Awaitable[R]] | Callable[[], Awaitable[R]],
     message: M | None = None,
     /,

@@ -1,7 +1,8 @@
 """Recorded against replayed commands: equal, or the first difference.
 
-Commands are compared as the bytes a journal would hold of them, so that a replay
-agrees exactly when recording it again would give the same record.
+A replay agrees exactly when recording it again would give the same record. Equal
+records are told in C without encoding anything; only records that are not equal as a
+whole are compared as the bytes a journal would hold of them, without tracebacks.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,10 @@ def first_difference(
     for index, command in enumerate(replayed):
         if index >= len(recorded):
             return Difference(index=index, recorded=None, replayed=command)
-        if encoder.comparable(command) != comparable_record(recorded[index]):
+        known = recorded[index]
+        if encoder.command_record(command) != known and encoder.comparable(
+            command
+        ) != comparable_record(known):
             return Difference(index=index, recorded=recorded[index], replayed=command)
     if len(recorded) > len(replayed):
         index = len(replayed)

@@ -43,9 +43,9 @@ class Divergence:
 
     def __str__(self) -> str:
         """Return the report for people."""
+        where = f"step {self.step}, command {self.index + 1} (after {self.event})"
         lines = [
-            f"{self.agent} replayed differently at step {self.step}, command {self.index + 1} "
-            f"(after {self.event}).",
+            f"{self.agent} replayed differently at {where}.",
             f"  recorded:  {_shown(self.recorded)}",
             f"  replayed:  {_shown(self.replayed)}",
         ]
@@ -62,7 +62,9 @@ def _shown(command: dict[str, object]) -> str:
     if not command:
         return "(nothing)"
     text = json.dumps(command, ensure_ascii=False, default=str)
-    return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + f"... ({len(text):,} characters)"
+    return (
+        text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + f"... ({len(text):,} characters)"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@ Cells are independent, so any subset replays alone. A cell is replayed up to its
 first divergence: what comes after it would only be its consequence.
 """
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -40,6 +39,7 @@ class Report:
     turns: int = 0
     commands: int = 0
     seconds: float = 0.0
+    """Wall time; filled in by whoever has a clock."""
     divergences: list[Divergence] = field(default_factory=list)
     """The first of each agent that diverged, earliest first."""
 
@@ -72,18 +72,14 @@ class Replayer:
         today: What this process is, for the likely cause of a divergence.
     """
 
-    def __init__(
-        self, run: "Run", context: RunContext, encoder: BodyEncoder, today: Today
-    ) -> None:
+    def __init__(self, run: "Run", context: RunContext, encoder: BodyEncoder, today: Today) -> None:
         ambient.install()
         self._run = run
         self._context = context
         self._encoder = encoder
         self._today = today
 
-    def replay(
-        self, addresses: Iterable[str], on_progress: Progress | None = None
-    ) -> Report:
+    def replay(self, addresses: Iterable[str], on_progress: Progress | None = None) -> Report:
         """Replay these agents from their first event to their last.
 
         Args:
@@ -91,10 +87,8 @@ class Replayer:
             on_progress: Called now and then.
         """
         report = Report(run_id=self._run.id)
-        started = time.perf_counter()
         for address in addresses:
             self._replay_cell(address, report, on_progress)
-        report.seconds = time.perf_counter() - started
         report.sort()
         return report
 
@@ -127,9 +121,7 @@ class Replayer:
         reordered = sorted(map(comparable_record, step.commands)) == sorted(
             map(self._encoder.comparable, issued)
         )
-        cause, why = causes(
-            difference, self._run.info, self._today, tainted_by_order=reordered
-        )
+        cause, why = causes(difference, self._run.info, self._today, tainted_by_order=reordered)
         frames = issuer(
             self._cell(address), self._run.steps(address), step.number, difference.index
         )

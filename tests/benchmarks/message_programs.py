@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+from pydantic import Field
+
 import agentmesh as am
 
 TEXT = "x" * 250
@@ -36,13 +38,13 @@ class Rounds(am.Message):
 class Figures(am.Message):
     """Seconds of each round."""
 
-    one_way: list[float] = []
-    one_way_raw: list[float] = []
-    ask: list[float] = []
-    ask_raw: list[float] = []
-    fan: list[float] = []
-    fan_raw: list[float] = []
-    near: list[float] = []
+    one_way: list[float] = Field(default_factory=list)
+    one_way_raw: list[float] = Field(default_factory=list)
+    ask: list[float] = Field(default_factory=list)
+    ask_raw: list[float] = Field(default_factory=list)
+    fan: list[float] = Field(default_factory=list)
+    fan_raw: list[float] = Field(default_factory=list)
+    near: list[float] = Field(default_factory=list)
 
 
 @am.agent

@@ -3,7 +3,8 @@
 import tempfile
 
 import agentmesh as am
-from tests.benchmarks.message_programs import Figures, Rounds, measure as measure_on_ray
+from tests.benchmarks.message_programs import Figures, Rounds
+from tests.benchmarks.message_programs import measure as measure_on_ray
 from tests.benchmarks.table import Row
 
 ROUNDS = Rounds(rounds=5, messages=20_000, asks=400)

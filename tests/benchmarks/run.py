@@ -20,7 +20,10 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     unknown = [name for name in chosen.names if name not in NAMES]
     if unknown:
-        print(f"No benchmark is called {unknown[0]!r}; there are: {', '.join(NAMES)}.", file=sys.stderr)
+        print(
+            f"No benchmark is called {unknown[0]!r}; there are: {', '.join(NAMES)}.",
+            file=sys.stderr,
+        )
         return 2
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from tests.benchmarks.table import shown

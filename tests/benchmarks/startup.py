@@ -12,7 +12,7 @@ from tests.benchmarks.table import Row
 ROUNDS = 5
 RAY_ROUNDS = 3
 
-HELLO = '''
+HELLO = """
 import sys
 import agentmesh as am
 
@@ -28,9 +28,9 @@ async def main() -> str:
 
 if __name__ == "__main__":
     am.run(main, local=sys.argv[1] == "local", quiet=True)
-'''
+"""
 
-PLAIN_RAY = '''
+PLAIN_RAY = """
 import ray
 ray.init(address="local", include_dashboard=False, log_to_driver=False)
 
@@ -40,7 +40,7 @@ class Echo:
         return "hello"
 
 ray.get([Echo.remote().answer.remote() for _ in range(2)])
-'''
+"""
 
 
 def measure() -> list[Row]:
@@ -69,6 +69,7 @@ def _pair(
     command: list[str],
     rounds: int,
     folder: str,
+    *,
     base: list[str] | None = None,
     base_name: str = "python -c pass",
 ) -> Row:
@@ -83,5 +84,7 @@ def _seconds(command: list[str], folder: str) -> float:
     environment = {**os.environ, "AGENTMESH_STORE": f"{folder}/store"}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
     started = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, timeout=120, env=environment, cwd=folder)
+    subprocess.run(
+        command, check=True, capture_output=True, timeout=120, env=environment, cwd=folder
+    )
     return time.perf_counter() - started

@@ -66,7 +66,9 @@ def shown(rows: Sequence[Row]) -> str:
     lines.extend(_cells(row) for row in rows)
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
         for line in lines
     )
 

@@ -33,7 +33,7 @@ class Batch(am.Message):
 
 
 @am.tool(timeout=5, retries=0)
-async def wait_outside(milliseconds: float, fail: bool) -> float:
+async def wait_outside(milliseconds: float, fail: bool) -> float:  # noqa: FBT001 - a tool's argument
     """Take a while, truly; perhaps fail."""
     await asyncio.sleep(milliseconds / 1000)
     if fail:
@@ -69,7 +69,12 @@ class Interpreter:
         return "slept"
 
     async def do_random(self, _operation: Operation) -> object:
-        return [random.random(), random.randint(0, 9), random.choice("abcdef"), am.random().random()]
+        return [
+            random.random(),
+            random.randint(0, 9),
+            random.choice("abcdef"),
+            am.random().random(),
+        ]
 
     async def do_clock(self, _operation: Operation) -> object:
         now = datetime.datetime.now(tz=datetime.UTC).isoformat()
@@ -93,7 +98,9 @@ class Interpreter:
     async def do_ask(self, operation: Operation) -> object:
         if self.depth >= DEPTH_MAX:
             return "too deep"
-        target = am.ref({"Left": Left, "Right": Right}[str(operation["agent"])], str(operation["key"]))
+        target = am.ref(
+            {"Left": Left, "Right": Right}[str(operation["agent"])], str(operation["key"])
+        )
         return await target.run(Program(operations=operation["body"], depth=self.depth + 1))
 
     async def do_stream(self, operation: Operation) -> object:
@@ -142,7 +149,7 @@ class Interpreter:
         for next_done in asyncio.as_completed([self.run(body) for body in operation["bodies"]]):
             try:
                 seen.append(await next_done)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - seen like any result
                 seen.append(str(error))
         return seen
 
@@ -155,7 +162,9 @@ class Interpreter:
 
     async def do_wait_for(self, operation: Operation) -> object:
         try:
-            return await asyncio.wait_for(self.run(operation["body"]), float(operation["ms"]) / 1000)
+            return await asyncio.wait_for(
+                self.run(operation["body"]), float(operation["ms"]) / 1000
+            )
         except TimeoutError:
             return "timed out"
 
@@ -195,7 +204,7 @@ class Interpreter:
     async def do_catch(self, operation: Operation) -> Seen:
         try:
             return await self.run(operation["body"])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - seen like any result
             return [f"{type(error).__name__}: {error}"]
 
     async def do_log(self, _operation: Operation) -> object:

@@ -20,9 +20,10 @@ def main() -> None:
                 "turns": report.turns,
                 "divergences": [one.as_json() | {"text": str(one)} for one in report.divergences],
             }
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told to the test
             answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer, default=str), flush=True)
+        sys.stdout.write(json.dumps(answer, default=str) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,132 @@
+"""Replay on several processes: cells are independent, so each process takes some agents.
+
+Every process opens the run and imports the program once, then takes small groups of
+agents from a common queue until none is left: who has big agents takes fewer groups.
+Processes are spawned, never forked: they inherit the environment, and with it the
+hash seed, and nothing else.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from ctypes import c_longlong
+from typing import Any
+
+from agentmesh.errors import AgentMeshError
+from agentmesh.replay.driver import Progress, Replayer, Report
+
+Open = Callable[[], Replayer]
+"""Opens the run in a process of its own: a function that can be pickled."""
+
+GROUPS_PER_PROCESS = 8
+"""More groups spread uneven agents better, and each costs a message or two."""
+
+_TOLD_SECONDS = 0.25
+_COUNT, _STOP = 0, 1
+
+
+def replay_in_processes(
+    opens: Open,
+    addresses: Sequence[str],
+    processes: int,
+    on_progress: Progress | None = None,
+) -> Report:
+    """Replay agents on several processes.
+
+    Args:
+        opens: Opens the run; called once in each process.
+        addresses: Which agents.
+        processes: How many processes, at most.
+        on_progress: Called now and then with the number of events replayed by all.
+
+    Returns:
+        What all of them replayed together; `seconds` is what they spent, added up.
+
+    Raises:
+        AgentMeshError: What opening the run or replaying raised, or a process died.
+    """
+    context = multiprocessing.get_context("spawn")
+    shared = context.Array(c_longlong, 2)
+    groups = grouped(addresses, processes * GROUPS_PER_PROCESS)
+    workers = max(1, min(processes, len(groups)))
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(shared,)
+    ) as pool:
+        try:
+            futures = [pool.submit(_replay, opens, group) for group in groups]
+            return _merged(futures, lambda: _tell(shared, on_progress))
+        except BrokenProcessPool as error:
+            raise AgentMeshError(
+                "A process that replayed some of the agents died.",
+                cause="Usually it ran out of memory, or was killed.",
+                fix="Replay with --processes 1, or some agents at a time with --agent.",
+            ) from error
+        except BaseException:
+            shared[_STOP] = 1
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def processes_here() -> int:
+    """Return how many processes this machine runs at once."""
+    return len(os.sched_getaffinity(0))
+
+
+def grouped(addresses: Sequence[str], count: int) -> list[list[str]]:
+    """Deal agents out into at most so many groups, one after the other; none is empty."""
+    groups = [list(addresses[start::count]) for start in range(min(count, len(addresses)))]
+    return [group for group in groups if group]
+
+
+def _tell(shared: Any, on_progress: Progress | None) -> None:
+    if on_progress is not None:
+        on_progress(shared[_COUNT])
+
+
+def _merged(futures: list[Future[Report]], on_wait: Callable[[], None]) -> Report:
+    report = Report(run_id="")
+    waiting = {*futures}
+    while waiting:
+        done, waiting = wait(waiting, timeout=_TOLD_SECONDS, return_when=FIRST_COMPLETED)
+        for future in futures:  # in the order of their making, whichever was first
+            if future in done:
+                part = future.result()
+                report.run_id = part.run_id
+                report.seconds += part.seconds
+                report.merge(part)
+        on_wait()
+    return report
+
+
+class _Process:
+    """What one process keeps between two groups."""
+
+    shared: Any = None
+    replayer: Replayer | None = None
+
+
+def _begin(shared: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and stops us
+    _Process.shared = shared
+
+
+def _replay(opens: Open, addresses: list[str]) -> Report:
+    """Replay one group; the first one opens the run, so that its errors travel home."""
+    if _Process.replayer is None:
+        _Process.replayer = opens()
+    shared, told = _Process.shared, 0
+
+    def tell(events: int) -> None:
+        nonlocal told
+        if shared[_STOP]:
+            raise KeyboardInterrupt
+        with shared.get_lock():
+            shared[_COUNT] += events - told
+        told = events
+
+    report = _Process.replayer.replay(addresses, tell)
+    tell(report.events)
+    return report
