@@ -13,9 +13,9 @@ from typing import cast
 import pydantic_core
 from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter
 
-from agentmesh.kernel.cell import Cell, Performer
+from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.loop import AgentLoop
-from agentmesh.kernel.pending import Pending
+from agentmesh.kernel.pending import Pending, Performer
 from agentmesh.sdk import message
 from agentmesh.sdk.program import RunContext
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextvars import Context
 
 from agentmesh.errors import DeadlineExceededError, describe, traceback_of
-from agentmesh.kernel.cell import Performer
+from agentmesh.kernel.pending import Performer
 from agentmesh.kernel.commands import StartEffect
 from agentmesh.kernel.events import EffectFailed, EffectFinished, EffectStreamed, Event
 

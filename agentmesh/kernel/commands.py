@@ -21,7 +21,7 @@ class Command(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Base of the alphabet."""
 
 
-class Send(Command, tag="send"):
+class Send(Command, frozen=True, tag="send"):
     """Hand a message to the receiver's host."""
 
     turn: int
@@ -29,7 +29,7 @@ class Send(Command, tag="send"):
     envelope: Envelope
 
 
-class StartEffect(Command, tag="start_effect"):
+class StartEffect(Command, frozen=True, tag="start_effect"):
     """Perform something outside."""
 
     turn: int
@@ -49,14 +49,14 @@ class StartEffect(Command, tag="start_effect"):
     """Digest of the request in the blob store (only in a journal)."""
 
 
-class CancelEffect(Command, tag="cancel_effect"):
+class CancelEffect(Command, frozen=True, tag="cancel_effect"):
     """Nobody waits for the effect any more."""
 
     turn: int
     n: int
 
 
-class StartTimer(Command, tag="start_timer"):
+class StartTimer(Command, frozen=True, tag="start_timer"):
     """Inject `TimerFired` when the time has come."""
 
     turn: int
@@ -65,14 +65,14 @@ class StartTimer(Command, tag="start_timer"):
     """Nanoseconds since the epoch."""
 
 
-class CancelTimer(Command, tag="cancel_timer"):
+class CancelTimer(Command, frozen=True, tag="cancel_timer"):
     """Forget the timer."""
 
     turn: int
     n: int
 
 
-class Log(Command, tag="log"):
+class Log(Command, frozen=True, tag="log"):
     """A line for people."""
 
     turn: int
@@ -82,7 +82,7 @@ class Log(Command, tag="log"):
     """JSON object."""
 
 
-class FinishTurn(Command, tag="finish_turn"):
+class FinishTurn(Command, frozen=True, tag="finish_turn"):
     """The message that caused the turn has reached its terminal state."""
 
     turn: int

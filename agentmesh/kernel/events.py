@@ -17,7 +17,7 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Logical time: nanoseconds since the epoch; never decreases within a cell."""
 
 
-class Started(Event, tag="started"):
+class Started(Event, frozen=True, tag="started"):
     """The cell came to life. Always a cell's first event, exactly once."""
 
     address: str
@@ -30,13 +30,13 @@ class Started(Event, tag="started"):
     """JSON with initial values of state attributes; empty for defaults."""
 
 
-class Delivered(Event, tag="delivered"):
+class Delivered(Event, frozen=True, tag="delivered"):
     """A message reached the mailbox, or a reply reached the one who asked."""
 
     envelope: Envelope
 
 
-class EffectFinished(Event, tag="finished"):
+class EffectFinished(Event, frozen=True, tag="finished"):
     """An effect ended well."""
 
     turn: int
@@ -47,7 +47,7 @@ class EffectFinished(Event, tag="finished"):
     """Digest of the result in the blob store (only in a journal)."""
 
 
-class EffectFailed(Event, tag="failed"):
+class EffectFailed(Event, frozen=True, tag="failed"):
     """An effect ended badly."""
 
     turn: int
@@ -58,7 +58,7 @@ class EffectFailed(Event, tag="failed"):
     """Formatted traceback, for people."""
 
 
-class EffectStreamed(Event, tag="streamed"):
+class EffectStreamed(Event, frozen=True, tag="streamed"):
     """An effect that goes on brought a piece of its result."""
 
     turn: int
@@ -66,14 +66,14 @@ class EffectStreamed(Event, tag="streamed"):
     chunk: bytes
 
 
-class TimerFired(Event, tag="fired"):
+class TimerFired(Event, frozen=True, tag="fired"):
     """A timer's time came."""
 
     turn: int
     n: int
 
 
-class Cancelled(Event, tag="cancelled"):
+class Cancelled(Event, frozen=True, tag="cancelled"):
     """The work of one message is no longer wanted."""
 
     message: str
@@ -82,7 +82,7 @@ class Cancelled(Event, tag="cancelled"):
     """`deadline`, `cancel` or `stop`."""
 
 
-class Stopped(Event, tag="stopped"):
+class Stopped(Event, frozen=True, tag="stopped"):
     """The cell is to end now: open turns are cancelled. Always the last event."""
 
     reason: str

@@ -15,7 +15,5 @@ def effect_key(address: str, turn: Turn, kind: str, name: str, request: bytes) -
     """Return the key of the next effect with this request in a turn, 32 hex digits."""
     digest = blake2b(request, digest_size=16).hexdigest()
     same = f"{kind}\x1f{name}\x1f{digest}"
-    occurrence = turn.occurrences.get(same, 0)
-    turn.occurrences[same] = occurrence + 1
-    identity = f"{address}\x1f{turn.envelope.id}\x1f{same}\x1f{occurrence}"
+    identity = f"{address}\x1f{turn.message}\x1f{same}\x1f{turn.occurrence(same)}"
     return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

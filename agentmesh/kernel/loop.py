@@ -8,26 +8,39 @@ completions alone, is what makes a recorded run repeatable (Temporal's workflow
 instance works likewise).
 
 Rule 1: nothing here asks the world. Time is what the cell was told; a timer is
-a request to the owner; everything that needs a thread, socket or process is
-refused with an error that names the way.
+a request to the owner; what needs a thread, socket or process is refused.
 
-Rule 2: tasks and futures hash by a serial number of this loop, because
-`asyncio.wait` and users keep them in sets, and a set's order must be the same in
-every process.
+Rule 2: tasks and futures hash by a serial number of this loop (`tasks`).
+
+Rule 3: the cyclic garbage collector does not run while a handler does. When it runs
+depends on every allocation of the process, and it runs finalisers: an asynchronous
+generator that it finds must not be closed at another moment in a replay.
 
 Drive it from a plain callback, never from inside a task: CPython >= 3.12 forbids
 entering a task while another one runs in the thread.
 """
 
 import asyncio
+import gc
+import math
 import sys
 from asyncio import events
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar, TypeVarTuple, Unpack
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, TypeVarTuple
 
-from agentmesh.errors import EscapeError, InternalError, RunawayTurnError
+from agentmesh.errors import RunawayTurnError, UsageError
+from agentmesh.kernel.refusing import escape
+from agentmesh.kernel.tasks import (
+    AgentFuture,
+    AgentHandle,
+    AgentTask,
+    AgentTimer,
+    AsyncGen,
+    NumberingLoop,
+)
 
 if TYPE_CHECKING:
     import random
@@ -35,7 +48,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-DRAIN_STEPS_MAX = 5_000_000
+DRAIN_STEPS_MAX = 2_000_000
 """Callbacks one event may cause. Seconds of work: more is a loop that never waits."""
 
 TICK_NS = 1_000
@@ -46,123 +59,118 @@ READS_FREE = 10_000
 handler's own doing (a library's first use, a callback of the garbage collector), so it
 must not be visible; more than this is a loop that waits for time to pass."""
 
+_FAR_NS = 2**62
+"""About 146 years: when `asyncio.sleep(math.inf)` ends."""
+
 
 class Owner(Protocol):
     """What the loop needs of the cell that owns it."""
 
     now: int
 
-    def start_timer(self, timer: "AgentTimer") -> None: ...
-    def cancel_timer(self, timer: "AgentTimer") -> None: ...
-    def adopt_task(self, task: "AgentTask[object]") -> None: ...
-    def adopt_asyncgen(self, agen: AsyncGenerator[object, object]) -> None: ...
-    def generator(self) -> "random.Random": ...
-    def report(self, context: dict[str, object]) -> None: ...
+    def start_timer(self, timer: AgentTimer) -> None:
+        """Ask for a timer."""
+
+    def cancel_timer(self, timer: AgentTimer) -> None:
+        """Take a timer back."""
+
+    def adopt_task(self, task: AgentTask[Any]) -> None:
+        """Note who a new task belongs to."""
+
+    def adopt_agen(self, agen: AsyncGen) -> None:
+        """Note who an asynchronous generator belongs to, when it begins."""
+
+    def drop_agen(self, agen: AsyncGen, *, collected: bool) -> None:
+        """Take in a generator that nobody refers to any more and that has not ended."""
+
+    def generator(self) -> "random.Random":
+        """Return the generator of the turn that runs."""
+
+    def report(self, what: str, error: BaseException | None) -> None:
+        """Take in what asyncio could not deliver to anybody."""
 
 
-class AgentTask(asyncio.Task[T]):
-    """A task whose hash is the same in every process."""
-
-    def __init__(self, coro: Coroutine[object, object, T], *, loop: "AgentLoop", **kw: object) -> None:
-        self.serial = loop.next_serial()
-        super().__init__(coro, loop=loop, **kw)  # type: ignore[arg-type]
-
-    def __hash__(self) -> int:
-        return self.serial
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-
-class AgentFuture(asyncio.Future[T]):
-    """A future whose hash is the same in every process."""
-
-    def __init__(self, *, loop: "AgentLoop") -> None:
-        self.serial = loop.next_serial()
-        super().__init__(loop=loop)
-
-    def __hash__(self) -> int:
-        return self.serial
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-
-class AgentTimer(asyncio.TimerHandle):
-    """A timer that knows its identity in the cell."""
-
-    __slots__ = ("due_ns", "timer_id")
-
-    due_ns: int
-    """Nanoseconds since the epoch."""
-    timer_id: tuple[int, int]
-    """Turn and issue number."""
-    _scheduled: bool
-
-
-class AgentLoop(asyncio.AbstractEventLoop):
+class AgentLoop(NumberingLoop):
     """One cell's event loop; see the module's docstring."""
+
+    __slots__ = ("_named", "_ready", "origin", "owner", "reads")
 
     is_agent_loop = True
     """How `agentmesh.ambient` recognises that it is inside a handler."""
 
     def __init__(self, owner: Owner) -> None:
+        super().__init__()
         self.owner = owner
         """The cell whose code runs here."""
-        self._ready: deque[asyncio.Handle] = deque()
-        self._serial = 0
         self.origin = 0
+        """Logical time of the cell's first event: where `time()` starts."""
         self.reads = 0
         """How often the clock was read for the event that is handled."""
+        self._ready: deque[AgentHandle | AgentTimer] | None = None  # of an idle cell: none
+        self._named = 0
 
     # --- what the cell calls -------------------------------------------------------------
 
-    def drain(self) -> None:
-        """Run until nothing is ready.
+    def begin(self, address: str, at: int) -> None:
+        """Take in who the cell is and when its time starts."""
+        self.origin = at
+        # Serials are hashes. asyncio keeps all tasks of a process in one set: were those of
+        # every cell to start at 1, they would all collide there.
+        digest = blake2b(address.encode("utf-8", "surrogatepass"), digest_size=6).digest()
+        self._serial = int.from_bytes(digest, "little") << 8
+
+    def drain(self, first: Callable[..., object], *args: object) -> None:
+        """Call a function, and then everything that becomes ready, until nothing is.
 
         Raises:
             RunawayTurnError: `DRAIN_STEPS_MAX` callbacks ran and more were ready.
         """
         previous = events._get_running_loop()
-        events._set_running_loop(self)
         hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(self._asyncgen_first, self._asyncgen_last)
+        collects = gc.isenabled()
         ready = self._ready
-        steps = DRAIN_STEPS_MAX
+        if ready is None:
+            ready = self._ready = deque()
+        gc.disable()
+        events._set_running_loop(self)
+        sys.set_asyncgen_hooks(self._agen_begins, self._agen_is_dropped)
         try:
-            while ready:
-                handle = ready.popleft()
-                if not handle._cancelled:  # type: ignore[attr-defined]
-                    handle._run()
-                    steps -= 1
-                    if not steps:
-                        self._give_up()
+            first(*args)
+            if ready:
+                self._run_ready(ready)
+            self._ready = None
         finally:
             sys.set_asyncgen_hooks(*hooks)
             events._set_running_loop(previous)
+            if collects:
+                gc.enable()
 
-    def _give_up(self) -> NoReturn:
-        what = f"A turn ran {DRAIN_STEPS_MAX:,} callbacks for one event without ever waiting."
-        raise RunawayTurnError(
-            what,
-            cause="Usually a loop awaits something that is always ready, such as asyncio.sleep(0).",
-            fix="Await a reply, an effect or am.sleep() inside the loop.",
-        )
+    def _run_ready(self, ready: "deque[AgentHandle | AgentTimer]") -> None:
+        take = ready.popleft
+        steps = DRAIN_STEPS_MAX
+        while ready:
+            handle = take()
+            if handle._cancelled:
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except KeyboardInterrupt:  # of whoever drives the cell
+                raise
+            except BaseException as error:  # noqa: BLE001 - asyncio hands it to nobody either
+                self.owner.report("a callback raised", error)
+            steps -= 1
+            if not steps:
+                _give_up()
 
-    def fire(self, timer: "AgentTimer") -> None:
+    def fire(self, timer: AgentTimer) -> None:
         """Make a timer's callback ready."""
         timer._scheduled = False
-        if not timer.cancelled():
-            self._ready.append(timer)
-
-    def next_serial(self) -> int:
-        """Return the next number for a task or future of this loop."""
-        self._serial += 1
-        return self._serial
+        self._make_ready(timer)
 
     def discard_ready(self) -> None:
         """Forget callbacks that have not run: the cell ends."""
-        self._ready.clear()
+        if self._ready is not None:
+            self._ready.clear()
 
     # --- what the standard library is answered with ------------------------------------------
 
@@ -186,64 +194,88 @@ class AgentLoop(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """Return the logical time in seconds since the cell's first event."""
-        return (self.owner.now - self.origin) / 1e9
+        return (self.read_wall_ns() - self.origin) / 1e9
 
     def call_soon(
-        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)
+        """Run a callback after everything that is ready already.
+
+        Raises:
+            EscapeError: Something outside the handler, such as a tool, tried to wake it.
+        """
+        handle = AgentHandle(callback, args, self, context)
+        self._make_ready(handle)
         return handle
 
-    def call_soon_threadsafe(
-        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
-    ) -> asyncio.Handle:
-        if events._get_running_loop() is not self:
-            escape("call_soon_threadsafe", "another thread tried to wake a handler")
-        return self.call_soon(callback, *args, context=context)
+    call_soon_threadsafe = call_soon
+
+    def _make_ready(self, handle: AgentHandle | AgentTimer) -> None:
+        ready = self._ready
+        if ready is None or events._get_running_loop() is not self:
+            escape("loop.call_soon", "waking a handler from outside")
+        ready.append(handle)
 
     def call_later(
         self,
         delay: float,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: Unpack[Ts],
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
+        """Run a callback after a number of logical seconds."""
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(
         self,
         when: float,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: Unpack[Ts],
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
+        """Run a callback at a time of this loop's clock; at once if that has passed."""
         timer = AgentTimer(when, callback, args, self, context)
-        timer.due_ns = self.origin + round(when * 1e9)
-        timer._scheduled = True
-        self.owner.start_timer(timer)
+        # Rounded up, so that a timer never fires before the time it was set for.
+        due = self.origin + (_FAR_NS if when > _FAR_NS / 1e9 else math.ceil(when * 1e9))
+        timer.due_ns = due
+        if due <= self.owner.now:
+            self.fire(timer)
+        else:
+            timer._scheduled = True
+            self.owner.start_timer(timer)
         return timer
 
-    def _timer_handle_cancelled(self, timer: "AgentTimer") -> None:
+    def _timer_handle_cancelled(self, timer: AgentTimer) -> None:
         if timer._scheduled:  # asyncio also cancels handles that have run
             timer._scheduled = False
             self.owner.cancel_timer(timer)
 
-    def create_future(self) -> asyncio.Future[object]:
+    def create_future(self) -> asyncio.Future[Any]:
+        """Make a future."""
         return AgentFuture(loop=self)
 
-    def create_task(  # type: ignore[override]
-        self, coro: Coroutine[object, object, T], *, name: str | None = None, context: Context | None = None, **kw: object
+    def create_task(  # type: ignore[override] # more liberal: later Pythons pass more
+        self,
+        coro: Coroutine[Any, Any, T],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+        eager_start: bool | None = None,
     ) -> AgentTask[T]:
-        kw.pop("eager_start", None)  # tasks start in order, always
-        if context is not None:
-            kw["context"] = context
-        task = AgentTask(coro, loop=self, name=name or "task", **kw)
+        """Make a task; it starts after everything that is ready already, always."""
+        del eager_start
+        if name is None:
+            self._named += 1
+            name = f"Task-{self._named}"
+        task = AgentTask(coro, loop=self, name=name, context=context)
         self.owner.adopt_task(task)
         return task
 
-    def run_in_executor(  # type: ignore[override]
-        self, executor: object, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
+    def run_in_executor(
+        self, executor: object, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
         """Run the function at once, here: a thread would finish in an order nobody records.
 
@@ -254,41 +286,60 @@ class AgentLoop(asyncio.AbstractEventLoop):
         future: asyncio.Future[T] = AgentFuture(loop=self)
         try:
             future.set_result(func(*args))
-        except (SystemExit, KeyboardInterrupt):
+        except KeyboardInterrupt:
             raise
+        except StopIteration as error:  # would look like a result to whoever awaits it
+            raised = RuntimeError("a function given to an executor raised StopIteration")
+            raised.__cause__ = error
+            future.set_exception(raised)
         except BaseException as error:  # noqa: BLE001 - belongs to whoever awaits the future
             future.set_exception(error)
         return future
 
     def get_task_factory(self) -> None:
-        return None
+        """Return None: tasks are made here."""
 
     def set_task_factory(self, factory: object) -> None:
+        """Refuse a factory: its tasks would hash by address, or start out of order."""
         if factory is not None:
-            escape("set_task_factory", "tasks of a handler are made by its loop")
+            raise UsageError(
+                "loop.set_task_factory was called inside a handler.",
+                cause="A handler's loop makes its own tasks, so that a replay runs them alike. "
+                "Usually a library wants tasks to start eagerly, which is an optimisation.",
+                fix="Leave the factory out, or run the library in an @am.tool.",
+            )
 
     def get_exception_handler(self) -> None:
-        return None
+        """Return None: unhandled exceptions always reach the journal."""
 
     def set_exception_handler(self, handler: object) -> None:
-        del handler  # unhandled exceptions always reach the journal
+        """Do nothing: unhandled exceptions always reach the journal."""
 
-    def call_exception_handler(self, context: dict[str, object]) -> None:
-        self.owner.report(context)
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Report what asyncio could not deliver to anybody.
 
-    def default_exception_handler(self, context: dict[str, object]) -> None:
-        self.owner.report(context)
+        Reports that asyncio makes when a task or future is destroyed come at no repeatable
+        moment; the end of a turn makes the same report.
+        """
+        what, error = str(context.get("message", "")), context.get("exception")
+        if not what.endswith(_WHEN_DESTROYED) and events._get_running_loop() is self:
+            self.owner.report(what.partition(" <")[0], error)
+
+    default_exception_handler = call_exception_handler
 
     def get_debug(self) -> bool:
+        """Tell that asyncio's debug mode is off."""
         return False
 
     def set_debug(self, enabled: bool) -> None:  # noqa: FBT001 - asyncio's signature
-        del enabled
+        """Do nothing: asyncio's debug mode reads clocks."""
 
     def is_running(self) -> bool:
+        """Tell whether the handler of this loop runs in this thread."""
         return events._get_running_loop() is self
 
     def is_closed(self) -> bool:
+        """Tell that it is open."""
         return False
 
     async def shutdown_asyncgens(self) -> None:
@@ -296,92 +347,46 @@ class AgentLoop(asyncio.AbstractEventLoop):
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Do nothing: there is none."""
-        del timeout
 
-    def _asyncgen_first(self, agen: AsyncGenerator[object, object]) -> None:
-        self.owner.adopt_asyncgen(agen)
+    def _agen_begins(self, agen: AsyncGen) -> None:
+        self.owner.adopt_agen(agen)
 
-    def _asyncgen_last(self, agen: AsyncGenerator[object, object]) -> None:
-        # Garbage collection is not a scheduling event: the owner keeps generators
-        # alive until their turn ends and closes them there, in order of creation.
-        del agen
+    def _agen_is_dropped(self, agen: AsyncGen) -> None:
+        # Inside a handler the last reference was dropped by the handler's own doing, which a
+        # replay repeats. Otherwise the garbage collector found it, whenever that was.
+        self.owner.drop_agen(agen, collected=events._get_running_loop() is not self)
 
     def run_forever(self) -> NoReturn:
-        self._nested("run_forever")
+        """Refuse: it runs already."""
+        _runs_already("run_forever")
 
     def run_until_complete(self, future: object) -> NoReturn:
+        """Refuse: it runs already."""
         if asyncio.iscoroutine(future):
             future.close()
-        self._nested("run_until_complete")
+        _runs_already("run_until_complete")
 
     def stop(self) -> NoReturn:
-        self._nested("stop")
+        """Refuse: it is not the handler's to stop."""
+        _runs_already("stop")
 
-    def close(self) -> None:
-        if self._ready:
-            message = "A loop was closed with callbacks ready."
-            raise InternalError(message)
-
-    def _nested(self, name: str) -> NoReturn:
-        message = f"This event loop is already running: {name}() can't be called inside a handler. Use await."
-        raise RuntimeError(message)
+    def close(self) -> NoReturn:
+        """Refuse: it is not the handler's to close."""
+        _runs_already("close")
 
 
-_REFUSED = {
-    **dict.fromkeys(
-        (
-            "add_reader",
-            "remove_reader",
-            "add_writer",
-            "remove_writer",
-            "sock_recv",
-            "sock_recv_into",
-            "sock_recvfrom",
-            "sock_sendall",
-            "sock_sendto",
-            "sock_connect",
-            "sock_accept",
-            "sock_sendfile",
-            "create_connection",
-            "create_server",
-            "create_unix_connection",
-            "create_unix_server",
-            "create_datagram_endpoint",
-            "connect_accepted_socket",
-            "start_tls",
-            "sendfile",
-            "getaddrinfo",
-            "getnameinfo",
-        ),
-        "a socket",
-    ),
-    **dict.fromkeys(("subprocess_exec", "subprocess_shell"), "a subprocess"),
-    **dict.fromkeys(("connect_read_pipe", "connect_write_pipe"), "a pipe"),
-    **dict.fromkeys(("add_signal_handler", "remove_signal_handler"), "a signal handler"),
-    "set_default_executor": "a thread pool",
-}
+def _runs_already(name: str) -> NoReturn:
+    # asyncio's own loops raise this class, and libraries look for it.
+    message = f"This event loop is running the handler: {name}() can't be called in it. Use await."
+    raise RuntimeError(message)
 
 
-def escape(call: str, what: str) -> NoReturn:
-    """Refuse something that a replay could not repeat."""
-    raise EscapeError(
-        f"{call}: {what} inside a handler is not recorded.",
-        cause="A replay could not repeat it, so agentmesh refuses it while the run is live.",
-        fix="Move it into an @am.tool (async ones run on the host's real loop, sync ones in a "
-        "thread), or wrap it once with am.effect(fn, ...).",
-        call=call,
+def _give_up() -> NoReturn:
+    raise RunawayTurnError(
+        f"A turn ran {DRAIN_STEPS_MAX:,} callbacks for one event without ever waiting.",
+        cause="Usually a loop awaits something that is always ready, such as asyncio.sleep(0).",
+        fix="Await a reply, an effect or am.sleep() inside the loop.",
     )
 
 
-# asyncio.AbstractEventLoop answers each of these with a bare NotImplementedError.
-def _refuse(name: str, what: str) -> Callable[..., NoReturn]:
-    def refused(self: AgentLoop, *args: object, **kwargs: object) -> NoReturn:
-        del self, args, kwargs
-        escape(f"loop.{name}", what)
-
-    refused.__name__ = name
-    return refused
-
-
-for _name, _what in _REFUSED.items():
-    setattr(AgentLoop, _name, _refuse(_name, _what))
+_WHEN_DESTROYED = ("exception was never retrieved", "was destroyed but it is pending!")

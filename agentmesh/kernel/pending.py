@@ -1,43 +1,76 @@
 """Where an answer from outside arrives: of an ask, or of an effect.
 
 A `Pending` is awaited for the final value or iterated for the pieces before it.
-When whoever waits is cancelled, `withdraw` tells the other side, exactly once.
+When whoever waits is cancelled, it is withdrawn: the other side is told, once.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from agentmesh.kernel.loop import AgentFuture, AgentLoop
+from agentmesh.kernel.tasks import AgentFuture
+
+if TYPE_CHECKING:
+    from agentmesh.kernel.loop import AgentLoop
+    from agentmesh.kernel.turn import Turn
 
 T = TypeVar("T")
 
+Performer = Callable[[Callable[[bytes], None]], Awaitable[bytes]]
+"""What a live driver awaits for an effect; it is given a function that emits chunks."""
 
-class Pending(Generic[T]):
+
+class Waiter(Protocol):
+    """What a `Pending` needs of the cell it belongs to."""
+
+    loop: "AgentLoop"
+
+    def withdraw(self, pending: "Pending[Any]") -> None:
+        """Tell the other side that nobody waits any more."""
+
+
+class Pending(AgentFuture[T]):
     """One answer that has not come yet, perhaps preceded by pieces.
 
     Args:
-        loop: The cell's loop.
-        withdraw: Called when nobody waits any more and no answer has come.
-        key: Identity of the effect; empty for an ask.
+        cell: Who waits.
+        turn: The turn that issued it.
+        number: Of the ask: the message's; of the effect: its issue number.
+        dst: Address of the asked agent; empty for an effect.
     """
 
-    __slots__ = ("_loop", "_pieces", "_waiter", "_withdraw", "future", "key")
+    __slots__ = ("_cell", "_pieces", "_waiter", "dst", "key", "number", "perform", "turn")
 
-    def __init__(self, loop: AgentLoop, withdraw: Callable[[], None], key: str = "") -> None:
-        self._loop = loop
-        self._withdraw = withdraw
+    def __init__(self, cell: Waiter, turn: "Turn", number: int, dst: str = "") -> None:
+        super().__init__(loop=cell.loop)
+        self._cell = cell
         self._pieces: deque[T] | None = None
         self._waiter: AgentFuture[None] | None = None
-        self.key = key
-        self.future: AgentFuture[T] = AgentFuture(loop=loop)
-        """The final value."""
-        self.future.add_done_callback(self._on_done)
+        self.turn = turn
+        self.number = number
+        self.dst = dst
+        self.key = ""
+        """Identity of the effect; empty for an ask."""
+        self.perform: Performer | None = None
+        """What performs the effect, until the driver has taken it."""
 
-    def _on_done(self, future: asyncio.Future[T]) -> None:
-        if future.cancelled():
-            self._withdraw()
+    @property
+    def future(self) -> "asyncio.Future[T]":
+        """The final value, to be awaited."""
+        return self
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Stop waiting, and tell the other side."""
+        if not super().cancel(msg):
+            return False
+        self._wake()
+        self._cell.withdraw(self)
+        return True
+
+    def close(self) -> None:
+        """Stop waiting; tells the other side if it has not ended."""
+        self.cancel()
 
     def put(self, piece: T) -> None:
         """Take in one piece."""
@@ -48,17 +81,16 @@ class Pending(Generic[T]):
 
     def finish(self, value: T) -> None:
         """Take in the final value."""
-        if not self.future.done():
-            self.future.set_result(value)
+        if not self.done():
+            self.set_result(value)
         self._wake()
 
     def fail(self, error: Exception) -> None:
         """Take in the failure."""
-        if not self.future.done():
-            self.future.set_exception(error)
-            # An exception nobody fetches would be reported when the garbage
-            # collector runs: at a moment that no replay can repeat.
-            self.future._log_traceback = False
+        if not self.done():
+            self.set_exception(error)
+            # Whether somebody fetches it is for the handler to decide: nothing to report.
+            self._log_traceback = False
         self._wake()
 
     def _wake(self) -> None:
@@ -72,8 +104,8 @@ class Pending(Generic[T]):
             Exception: What the other side failed with, after its last piece.
         """
         while not self._pieces:
-            if self.future.done():
-                self.future.result()
+            if self.done():
+                self.result()
                 return None
             self._waiter = AgentFuture(loop=self._loop)
             try:
@@ -84,8 +116,3 @@ class Pending(Generic[T]):
             finally:
                 self._waiter = None
         return self._pieces.popleft()
-
-    def close(self) -> None:
-        """Stop waiting; tells the other side if it has not ended."""
-        if not self.future.done():
-            self.future.cancel()

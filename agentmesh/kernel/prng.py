@@ -8,6 +8,7 @@ keyed permutation is BLAKE2b over a counter).
 
 import random
 from hashlib import blake2b
+from typing import Any
 
 _WORD_BITS = 512
 
@@ -20,11 +21,16 @@ class KeyedRandom(random.Random):
     """
 
     def __init__(self, *identity: str) -> None:
-        self._key = blake2b("\x1f".join(identity).encode("utf-8", "surrogatepass")).digest()
-        self._counter = 0
-        self._pool = 0
+        # Not the base's, which would only seed a generator that is never drawn from.
+        self._root = blake2b("\x1f".join(identity).encode("utf-8", "surrogatepass")).digest()
+        self._start(self._root)
+
+    def _start(self, key: bytes) -> None:
+        self._key = key
+        self._counter = 0  # blocks taken so far
+        self._pool = 0  # bits taken and not yet drawn
         self._pool_bits = 0
-        super().__init__(0)
+        self.gauss_next: float | None = None  # what `gauss` keeps for its next call
 
     def getrandbits(self, k: int, /) -> int:
         """Return the next `k` bits of the stream."""
@@ -51,27 +57,36 @@ class KeyedRandom(random.Random):
         return self.getrandbits(n * 8).to_bytes(n, "little")
 
     def seed(self, a: object = None, version: int = 2) -> None:
-        """Restart the stream under a key derived from this one and `a`.
+        """Start the stream that this identity and `a` name: the same one for an equal `a`.
 
-        `random.seed(x)` inside a handler is common in code nobody wrote for
-        agentmesh; it must neither raise nor leave the identity behind.
+        Without a value nothing changes: the stream is as unpredictable as it can be.
         """
         del version
-        if a is not None and a != 0:
-            self._key = blake2b(repr(a).encode(), key=self._key).digest()
-        self._counter = self._pool = self._pool_bits = 0
-        self.gauss_next: float | None = None
+        if a is None:
+            return
+        if not isinstance(a, int | float | str | bytes | bytearray):
+            message = "The only supported seed types are: None, int, float, str, bytes, bytearray."
+            raise TypeError(message)
+        self._start(blake2b(repr(a).encode("utf-8", "surrogatepass"), key=self._root).digest())
 
-    def getstate(self) -> tuple[object, ...]:
+    def getstate(self) -> tuple[Any, ...]:
         """Return the position in the stream."""
-        return (self._key, self._counter, self._pool, self._pool_bits, self.gauss_next)
+        return (
+            self._root,
+            self._key,
+            self._counter,
+            self._pool,
+            self._pool_bits,
+            self.gauss_next,
+        )
 
-    def setstate(self, state: tuple[object, ...]) -> None:
+    def setstate(self, state: tuple[Any, ...]) -> None:
         """Go to a position that `getstate` returned."""
-        key, counter, pool, pool_bits, gauss_next = state
-        assert isinstance(key, bytes)
-        assert isinstance(counter, int)
-        assert isinstance(pool, int)
-        assert isinstance(pool_bits, int)
-        self._key, self._counter, self._pool, self._pool_bits = key, counter, pool, pool_bits
-        self.gauss_next = gauss_next  # type: ignore[assignment]
+        (
+            self._root,
+            self._key,
+            self._counter,
+            self._pool,
+            self._pool_bits,
+            self.gauss_next,
+        ) = state

@@ -3,18 +3,16 @@
 Everything a turn issues (effects, timers) is numbered within it, so that no
 identity depends on what other turns do meanwhile. Tasks and asynchronous
 generators that a handler leaves behind end with the turn, as `asyncio.run` ends
-those of a program.
+those of a program (`leftovers`).
 """
 
-from collections.abc import AsyncGenerator
-from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from contextvars import Context, ContextVar
+from typing import Any
+from weakref import ref
 
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.prng import KeyedRandom
-
-if TYPE_CHECKING:
-    from agentmesh.kernel.loop import AgentTask
+from agentmesh.kernel.tasks import AgentTask, AsyncGen
 
 
 class Turn:
@@ -24,9 +22,12 @@ class Turn:
         "agens",
         "cancel_reason",
         "chain",
+        "context",
+        "deadline",
         "envelope",
         "finished",
         "issued",
+        "message",
         "number",
         "occurrences",
         "random",
@@ -34,56 +35,77 @@ class Turn:
         "tasks",
     )
 
-    def __init__(self, number: int, envelope: Envelope, address: str) -> None:
+    def __init__(self, number: int, envelope: Envelope, message: str, address: str) -> None:
         self.number = number
         """Serial within the cell, from 1, in order of starting."""
         self.envelope = envelope
         """The message that caused it."""
+        self.message = message
+        """Id of that message."""
+        self.deadline = envelope.deadline
+        """Nanoseconds since the epoch; 0 for none."""
         self.issued = 0
         """Effects and timers issued so far."""
         self.chain = (*envelope.chain, address)
         """Who waits for whom, as far as an ask from this turn is concerned."""
-        self.occurrences: dict[str, int] = {}
-        """How often each effect request was issued: tells equal requests apart."""
-        self.tasks: list[AgentTask[object]] = []
-        """Tasks created by the handler, perhaps done."""
-        self.agens: list[AsyncGenerator[object, object]] = []
-        """Asynchronous generators iterated by the handler, perhaps exhausted."""
-        self.task: AgentTask[object] | None = None
+        self.context = Context()
+        """What the handler's own task runs in: empty at first, so that no turn sees another's."""
+        self.task: AgentTask[None] | None = None
         """The handler's own task."""
         self.cancel_reason = ""
         """Why the turn was told to end; empty while nobody did."""
         self.finished = False
         """Whether `FinishTurn` was issued."""
+        self.occurrences: dict[str, int] | None = None
+        """How often each effect request was issued: tells equal requests apart."""
+        self.tasks: list[AgentTask[Any]] | None = None
+        """Tasks the handler created, oldest first; some of those that are done may be missing."""
+        self.agens: dict[int, ref[AsyncGen] | AsyncGen] | None = None
+        """Asynchronous generators begun and not yet ended, oldest first, by `id()`: by a weak
+        reference, or itself once only the garbage collector had found it."""
         self.random: KeyedRandom | None = None
         """The turn's generator; made on first use."""
-
-    @property
-    def deadline(self) -> int:
-        """Nanoseconds since the epoch; 0 for none."""
-        return self.envelope.deadline
 
     def next_number(self) -> int:
         """Return the issue number of the next effect or timer."""
         self.issued += 1
         return self.issued
 
-    def adopt(self, task: "AgentTask[object]") -> None:
-        """Remember a task that must not outlive the turn; forgets those that are done."""
-        if len(self.tasks) > _PRUNE_AT and len(self.tasks) & (len(self.tasks) - 1) == 0:
-            self.tasks = [t for t in self.tasks if not t.done()]
-        self.tasks.append(task)
+    def occurrence(self, same: str) -> int:
+        """Return how often an effect was issued before, and count it."""
+        if self.occurrences is None:
+            self.occurrences = {}
+        before = self.occurrences.get(same, 0)
+        self.occurrences[same] = before + 1
+        return before
 
-    def adopt_agen(self, agen: AsyncGenerator[object, object]) -> None:
-        """Remember a generator to close when the turn ends; forgets exhausted ones."""
-        if len(self.agens) > _PRUNE_AT and len(self.agens) & (len(self.agens) - 1) == 0:
-            self.agens = [a for a in self.agens if not exhausted(a)]
-        self.agens.append(agen)
+    def adopt(self, task: AgentTask[Any]) -> None:
+        """Remember a task that must not outlive the turn."""
+        tasks = self.tasks
+        if tasks is None:
+            tasks = self.tasks = []
+        elif len(tasks) >= _PRUNE_AT and len(tasks) & (len(tasks) - 1) == 0:
+            # Failures that nobody has fetched yet stay: the turn's end reports them.
+            tasks[:] = [each for each in tasks if not each.done() or each._log_traceback]
+        tasks.append(task)
+
+    def adopt_agen(self, agen: AsyncGen) -> None:
+        """Remember a generator to close when the turn ends."""
+        agens = self.agens
+        if agens is None:
+            agens = self.agens = {}
+        elif len(agens) >= _PRUNE_AT and len(agens) & (len(agens) - 1) == 0:
+            for number in [number for number, each in agens.items() if agen_of(each) is None]:
+                del agens[number]
+        number = id(agen)  # tidy: looked up, never ordered
+        agens.pop(number, None)  # the same address may have belonged to one that has ended
+        agens[number] = ref(agen)
 
 
-def exhausted(agen: AsyncGenerator[object, object]) -> bool:
-    """Tell whether a generator has ended, so that closing it would do nothing."""
-    return getattr(agen, "ag_frame", None) is None
+def agen_of(held: ref[AsyncGen] | AsyncGen) -> AsyncGen | None:
+    """Return a generator that has to be closed; None if it has ended."""
+    agen = held() if isinstance(held, ref) else held
+    return None if agen is None or getattr(agen, "ag_frame", None) is None else agen
 
 
 _PRUNE_AT = 64

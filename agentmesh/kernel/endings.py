@@ -1,0 +1,75 @@
+"""What is said of a message that ends without a result: its outcome and the error.
+
+These texts are part of a run's record and compared by replays, so they depend on
+the message and the agent and on nothing else.
+"""
+
+from agentmesh.errors import (
+    AgentStoppedError,
+    AskCycleError,
+    DeadlineExceededError,
+    WorkCancelledError,
+)
+from agentmesh.kernel import commands
+from agentmesh.kernel.envelope import Envelope
+
+DEADLINE = "deadline"
+CANCEL = "cancel"
+STOP = "stop"
+"""Reasons for which a message's work is ended from outside: of `events.Cancelled`."""
+
+Ending = tuple[str, Exception]
+"""One of `commands.OUTCOMES`, and what the asker is told."""
+
+
+def ended(reason: str, envelope: Envelope, address: str) -> Ending:
+    """Return the ending of a message whose work was ended for a reason."""
+    what = (
+        f"{envelope.handler or 'message'} of {address}, asked by {envelope.src} as {envelope.id},"
+    )
+    if reason == DEADLINE:
+        return commands.EXPIRED, late(what, envelope)
+    if reason == STOP:
+        return commands.CANCELLED, AgentStoppedError(
+            f"{what} was not done when the agent was stopped.",
+            cause="Usually the workflow had returned, or failed, before this was done.",
+            fix="Await the reply in the workflow, or give the run more time to drain.",
+            address=address,
+        )
+    return commands.CANCELLED, WorkCancelledError(
+        f"{what} was cancelled.",
+        cause="Usually the caller stopped waiting: a timeout, a failed sibling, or a stopped run.",
+        message=envelope.id,
+    )
+
+
+def late(what: str, envelope: Envelope) -> DeadlineExceededError:
+    """Return the error of work whose deadline has passed."""
+    return DeadlineExceededError(
+        f"{what} was not done by its deadline.",
+        cause="The deadline of the whole workflow, or of the caller, is inherited.",
+        fix="Give the workflow more time, or find out what was slow with `agentmesh show`.",
+        message=envelope.id,
+    )
+
+
+def dead(address: str) -> Ending:
+    """Return the ending of a message to an agent that takes no more."""
+    return commands.DEAD, AgentStoppedError(
+        f"{address} has been stopped and takes no more messages.",
+        cause="Somebody called am.stop() on it, or the run ended.",
+        fix="Send to another key, or stop the agent later.",
+        address=address,
+    )
+
+
+def cycle(envelope: Envelope, address: str) -> Ending:
+    """Return the ending of an ask that would wait for itself."""
+    path = " -> ".join((*envelope.chain, address))
+    return commands.FAILED, AskCycleError(
+        f"{envelope.src} asked {address}.{envelope.handler}, which would wait for itself: {path}.",
+        cause="Each agent handles one message at a time, and this one already waits in the chain.",
+        fix="Use am.tell() for one of the asks, give the agent concurrency, or declare the "
+        "handler with @am.handler(reentrant=True).",
+        chain=[*envelope.chain, address],
+    )

@@ -1,0 +1,194 @@
+"""What a cell sends and what it waits for: asks and effects under way."""
+
+from collections.abc import Callable
+from typing import Any
+
+from agentmesh.errors import rebuild
+from agentmesh.kernel import commands, endings, events
+from agentmesh.kernel import envelope as kinds
+from agentmesh.kernel.envelope import Envelope
+from agentmesh.kernel.identity import effect_key
+from agentmesh.kernel.outbox import IssueId
+from agentmesh.kernel.pending import Pending, Performer
+from agentmesh.kernel.scope import Scope
+from agentmesh.kernel.turn import Turn
+
+
+class Exchange(Scope):
+    """Base of a cell: what its code asks of the world, and the answers."""
+
+    __slots__ = ("_asks", "_effects", "_keeps_performers", "sent")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = 0
+        """Messages sent so far; the next one is numbered one higher."""
+        self._asks: dict[int, Pending[Envelope]] = {}  # not answered, by the message's number
+        self._effects: dict[IssueId, Pending[bytes]] = {}  # not ended
+        self._keeps_performers = True
+
+    # --- what the driver asks ---------------------------------------------------------------------
+
+    def take_performer(self, turn: int, n: int) -> Performer:
+        """Return, once, what performs the effect a `StartEffect` asked for."""
+        effect = self._effects[turn, n]
+        perform, effect.perform = effect.perform, None
+        assert perform is not None
+        return perform
+
+    def forget_performers(self) -> None:
+        """Keep nothing from now on that would perform effects: a replay has their results."""
+        self._keeps_performers = False
+        for effect in self._effects.values():
+            effect.perform = None
+
+    # --- messages ---------------------------------------------------------------------------------
+
+    def send(
+        self,
+        dst: str,
+        kind: int,
+        *,
+        handler: str = "",
+        type_: str = "",
+        payload: bytes = b"",
+        re: int = 0,
+        deadline: int = 0,
+        note: str = "",
+        turn: Turn | None = None,
+    ) -> int:
+        """Issue a `Send` and return the message's number."""
+        self.sent = number = self.sent + 1
+        chain: tuple[str, ...] = ()
+        if turn is not None:
+            if turn.deadline and (not deadline or turn.deadline < deadline):
+                deadline = turn.deadline
+            if kind == kinds.ASK:
+                chain = turn.chain
+        envelope = Envelope(
+            self.address, number, dst, kind, handler, type_, payload, re, deadline, chain, note
+        )
+        self.issue(commands.Send(turn.number if turn else 0, envelope))
+        return number
+
+    def ask(
+        self, dst: str, handler: str, type_: str, payload: bytes, deadline: int = 0
+    ) -> Pending[Envelope]:
+        """Send an ask of the current turn; the reply arrives in the returned object.
+
+        Raises:
+            DeadlineExceededError: The turn's own deadline has passed already.
+        """
+        turn = self._turn_in_time()
+        number = self.send(
+            dst,
+            kinds.ASK,
+            handler=handler,
+            type_=type_,
+            payload=payload,
+            deadline=deadline,
+            turn=turn,
+        )
+        self._asks[number] = pending = Pending[Envelope](self, turn, number, dst)
+        return pending
+
+    def answer(  # noqa: PLR0917 - one place builds every answer, and it is called often
+        self, to: Envelope, kind: int, type_: str, payload: bytes, turn: int, note: str = ""
+    ) -> None:
+        """Issue a reply, failure or chunk."""
+        self.sent = number = self.sent + 1
+        answer = Envelope(self.address, number, to.src, kind, "", type_, payload, to.n, 0, (), note)
+        self.issue(commands.Send(turn, answer))
+
+    def send_chunk(self, turn: Turn, type_: str, payload: bytes) -> None:
+        """Send one item of a streamed answer; nobody waits for one after a `tell`."""
+        if turn.envelope.kind == kinds.ASK:
+            self.answer(turn.envelope, kinds.CHUNK, type_, payload, turn.number)
+
+    def on_answer(self, envelope: Envelope) -> None:
+        """Hand an answer to whoever asked."""
+        pending = self._asks.get(envelope.re)
+        if pending is None:
+            return  # cancelled meanwhile: the answer crossed the cancellation
+        if envelope.kind == kinds.CHUNK:
+            pending.put(envelope)
+            return
+        del self._asks[envelope.re]
+        if envelope.kind == kinds.REPLY:
+            pending.finish(envelope)
+        else:
+            pending.fail(rebuild(envelope.payload, envelope.note))
+
+    # --- effects ----------------------------------------------------------------------------------
+
+    def effect(self, kind: str, name: str, request: bytes, perform: Performer) -> Pending[bytes]:
+        """Issue an effect of the current turn.
+
+        Args:
+            kind: Effect kind.
+            name: Low-cardinality name for people.
+            request: Canonical, redacted request; equal requests are told apart by occurrence.
+            perform: What the live driver awaits; a replay never calls it.
+
+        Raises:
+            DeadlineExceededError: The turn's deadline has passed already.
+        """
+        turn = self._turn_in_time()
+        number = turn.next_number()
+        effect_id = (turn.number, number)
+        effect = Pending[bytes](self, turn, number)
+        effect.key = effect_key(self.address, turn, kind, name, request)
+        if self._keeps_performers:
+            effect.perform = perform
+        self._effects[effect_id] = effect
+        self.issue_fresh(
+            effect_id,
+            commands.StartEffect(*effect_id, kind, name, effect.key, request, turn.deadline),
+        )
+        return effect
+
+    def on_effect_finished(self, event: events.EffectFinished) -> None:
+        """Hand a result to whoever waits for it."""
+        effect = self._effects.pop((event.turn, event.n), None)
+        if effect is not None:
+            effect.finish(event.result)
+
+    def on_effect_failed(self, event: events.EffectFailed) -> None:
+        """Hand a failure to whoever waits for the result."""
+        effect = self._effects.pop((event.turn, event.n), None)
+        if effect is not None:
+            effect.fail(rebuild(event.error, event.note))
+
+    def on_effect_streamed(self, event: events.EffectStreamed) -> None:
+        """Hand on a piece of a result."""
+        effect = self._effects.get((event.turn, event.n))
+        if effect is not None:
+            effect.put(event.chunk)
+
+    # --- taking back what nobody waits for --------------------------------------------------------
+
+    def withdraw(self, pending: Pending[Any]) -> None:
+        """Tell the other side of an ask or effect that nobody waits any more."""
+        if pending.dst:
+            if self._asks.pop(pending.number, None) is not None:
+                self.send(pending.dst, kinds.CANCEL, re=pending.number, turn=pending.turn)
+            return
+        effect_id = (pending.turn.number, pending.number)
+        if self._effects.pop(effect_id, None) is not None and not self.withdraw_fresh(effect_id):
+            self.issue(commands.CancelEffect(*effect_id))
+
+    def take_back(self, wanted: Callable[[int], bool]) -> None:
+        """Withdraw everything that turns of wanted numbers still wait for."""
+        under_way: list[Pending[Any]] = [*self._asks.values(), *self._effects.values()]
+        for pending in under_way:
+            if wanted(pending.turn.number):
+                pending.close()
+        for timer in list(self._timers.values()):
+            if wanted(timer.timer_id[0]):
+                timer.cancel()
+
+    def _turn_in_time(self) -> Turn:
+        turn = self.current()
+        if turn.deadline and self.now >= turn.deadline:
+            raise endings.ended(endings.DEADLINE, turn.envelope, self.address)[1]
+        return turn

@@ -1,0 +1,91 @@
+"""What a handler leaves behind when it returns, until that has ended too.
+
+As `asyncio.run` does for a program: tasks that still run are cancelled, and when they
+have ended, asynchronous generators that were broken off are closed. Both may take
+several events, if their clean-up waits for something; the reply does not wait for it.
+
+The references held here are also what keeps the garbage collector from ending a
+task or generator at a moment of its own.
+"""
+
+from typing import Any, Protocol
+
+from agentmesh.kernel.loop import AgentLoop
+from agentmesh.kernel.tasks import AgentTask, AsyncGen, close_by_force
+from agentmesh.kernel.turn import Turn, agen_of
+
+
+class Owner(Protocol):
+    """What leftovers need of their cell."""
+
+    loop: AgentLoop
+
+    def report(self, what: str, error: BaseException | None) -> None:
+        """Take in a failure that nobody waits for."""
+
+    def on_cleared(self, turn: Turn) -> None:
+        """Take in that nothing of a turn is left."""
+
+
+class Leftovers:
+    """Tasks and generators of one finished turn.
+
+    Args:
+        cell: Whose turn it was.
+        turn: The turn.
+    """
+
+    __slots__ = ("_cell", "_open", "turn")
+
+    def __init__(self, cell: Owner, turn: Turn) -> None:
+        self._cell = cell
+        self.turn = turn
+        self._open: dict[AgentTask[Any], None] = {}  # cancelled or closing, not ended yet
+
+    def clear(self) -> bool:
+        """Cancel what runs, or close what is left; tell whether nothing is."""
+        turn = self.turn
+        tasks, turn.tasks = turn.tasks, None
+        for task in tasks or ():
+            if task.done():
+                self._report(task)
+            else:
+                self._watch(task)
+                task.cancel()
+        if self._open:
+            return False
+        agens, turn.agens = turn.agens, None
+        for held in (agens or {}).values():
+            agen = agen_of(held)
+            if agen is not None:
+                self._watch(closer(agen, turn, self._cell.loop))
+        return not self._open
+
+    def end_by_force(self) -> None:
+        """End everything where it stands."""
+        for task in [*self._open, *(self.turn.tasks or ())]:
+            close_by_force(task)
+        self._open.clear()
+
+    def _watch(self, task: AgentTask[Any]) -> None:
+        self._open[task] = None
+        task.add_done_callback(self._on_ended, context=self.turn.context)
+
+    def _on_ended(self, task: Any) -> None:
+        self._open.pop(task, None)
+        self._report(task)
+        if not self._open and self.clear():
+            self._cell.on_cleared(self.turn)
+
+    def _report(self, task: AgentTask[Any]) -> None:
+        if task._log_traceback and not task.cancelled():
+            self._cell.report("a task failed and nobody awaited it", task.exception())
+
+
+def closer(agen: AsyncGen, turn: Turn, loop: AgentLoop) -> AgentTask[None]:
+    """Start to close a generator, on behalf of the turn that began it."""
+    return AgentTask(_close(agen), loop=loop, name="close-generator", context=turn.context)
+
+
+async def _close(agen: AsyncGen) -> None:
+    await agen.aclose()

@@ -1,0 +1,143 @@
+"""Whose code runs: the turn that a task, generator, timer, draw or log line belongs to.
+
+A turn is found by a context variable, which tasks inherit; a task that was started in
+an empty context knows its turn itself.
+"""
+
+import asyncio
+from typing import Any
+
+from agentmesh.errors import NotInHandlerError, describe
+from agentmesh.kernel import commands, events
+from agentmesh.kernel.leftovers import Leftovers, closer
+from agentmesh.kernel.loop import AgentLoop
+from agentmesh.kernel.outbox import IssueId, Outbox
+from agentmesh.kernel.prng import KeyedRandom
+from agentmesh.kernel.tasks import AgentTask, AgentTimer, AsyncGen
+from agentmesh.kernel.turn import CURRENT, Turn
+
+
+class Scope(Outbox):
+    """Base of a cell: its turns, and which of them runs."""
+
+    __slots__ = (
+        "_leftovers",
+        "_outside",
+        "_random",
+        "_timers",
+        "address",
+        "loop",
+        "now",
+        "seed",
+        "turns",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.address = ""
+        """`Type/key`; set by `Started`."""
+        self.seed = ""
+        """The run's seed."""
+        self.now = 0
+        """Logical time, nanoseconds since the epoch; never decreases."""
+        self.loop = AgentLoop(self)
+        self.turns: dict[str, Turn] = {}
+        """Open turns by the id of their message, oldest first."""
+        self._leftovers: dict[int, Leftovers] = {}  # of finished turns, by the turn's number
+        self._timers: dict[IssueId, AgentTimer] = {}  # set, neither fired nor cancelled
+        self._outside = 0  # timers set outside any turn
+        self._random: KeyedRandom | None = None  # of what runs outside any turn
+
+    def current(self) -> Turn:
+        """Return the turn whose code runs.
+
+        Raises:
+            NotInHandlerError: No turn's code runs.
+        """
+        turn = self.turn_here()
+        if turn is None:
+            raise NotInHandlerError(
+                "An agentmesh verb was used outside a handler's task.",
+                cause="Usually in a callback that asyncio runs in a context of its own.",
+                fix="Call it from the handler, or from a task the handler created.",
+            )
+        return turn
+
+    def turn_here(self) -> Turn | None:
+        """Return the turn whose code runs, if one does."""
+        turn = CURRENT.get(None)
+        if turn is None and self.loop.is_running():  # a task in an empty context, perhaps
+            turn = getattr(asyncio.current_task(self.loop), "turn", None)
+        return turn
+
+    def generator(self) -> KeyedRandom:
+        """Return the generator of the turn that runs."""
+        turn = self.turn_here()
+        if turn is None:
+            if self._random is None:
+                self._random = KeyedRandom(self.seed, self.address)
+            return self._random
+        if turn.random is None:
+            turn.random = KeyedRandom(self.seed, self.address, turn.message)
+        return turn.random
+
+    def log(self, level: str, event: str, fields: bytes) -> None:
+        """Issue a line for people."""
+        turn = self.turn_here()
+        self.issue(commands.Log(turn.number if turn else 0, level, event, fields))
+
+    def report(self, what: str, error: BaseException | None) -> None:
+        """Log what asyncio could not deliver to anybody."""
+        self.log("error", what, b"{}" if error is None else describe(error))
+
+    def adopt_task(self, task: AgentTask[Any]) -> None:
+        """Note a new task as belonging to the turn that created it."""
+        turn = self.turn_here()
+        if turn is not None:
+            task.turn = turn
+            turn.adopt(task)
+
+    def adopt_agen(self, agen: AsyncGen) -> None:
+        """Note a generator as belonging to the turn that begins to iterate it."""
+        turn = self.turn_here()
+        if turn is not None:
+            turn.adopt_agen(agen)
+
+    def drop_agen(self, agen: AsyncGen, *, collected: bool) -> None:
+        """Close a generator that was broken off; later, if only the collector found it.
+
+        What the collector finds is unreachable for the handler, so that to keep it until
+        its turn ends is the same as if the collector had not run.
+        """
+        number = id(agen)  # tidy: looked up, never ordered
+        finished = [each.turn for each in list(self._leftovers.values())]
+        for turn in [*list(self.turns.values()), *finished]:
+            if turn.agens is not None and number in turn.agens:
+                if collected:
+                    turn.agens[number] = agen
+                else:
+                    del turn.agens[number]
+                    turn.adopt(closer(agen, turn, self.loop))
+                return
+
+    def start_timer(self, timer: AgentTimer) -> None:
+        """Number a timer within its turn and ask the driver for it."""
+        turn = self.turn_here()
+        if turn is None:
+            self._outside += 1
+        timer.timer_id = (turn.number, turn.next_number()) if turn else (0, self._outside)
+        self._timers[timer.timer_id] = timer
+        self.issue_fresh(timer.timer_id, commands.StartTimer(*timer.timer_id, timer.due_ns))
+
+    def cancel_timer(self, timer: AgentTimer) -> None:
+        """Forget a timer, and tell the driver unless it never heard of it."""
+        del self._timers[timer.timer_id]
+        if not self.withdraw_fresh(timer.timer_id):
+            self.issue(commands.CancelTimer(*timer.timer_id))
+
+    def on_timer_fired(self, event: events.TimerFired) -> None:
+        """Let a timer's callback run."""
+        timer = self._timers.pop((event.turn, event.n), None)
+        if timer is not None:
+            self.now = max(self.now, timer.due_ns)
+            self.loop.fire(timer)
