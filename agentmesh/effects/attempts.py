@@ -51,7 +51,7 @@ class Call:
         if is_async(self.function):
             return await self.function(*self.args, **self.kwargs)
         async with place():
-            result = await in_thread(self._blocking)
+            result = await in_thread(self._blocking, getattr(self.function, "__name__", "call"))
         return await result if inspect.isawaitable(result) else result
 
     def _blocking(self) -> object:

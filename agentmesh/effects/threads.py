@@ -28,10 +28,14 @@ def place() -> asyncio.Semaphore:
     return _places.setdefault(loop, asyncio.Semaphore(THREADS_MAX))
 
 
-async def in_thread(function: Callable[[], T]) -> T:
+async def in_thread(function: Callable[[], T], name: str) -> T:
     """Run a blocking function in a new thread and wait for it.
 
     Cancelling the wait leaves the thread behind.
+
+    Args:
+        function: What to run.
+        name: Of the thread, for people who look at a stack dump.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[tuple[T | None, BaseException | None]] = loop.create_future()
@@ -52,7 +56,6 @@ async def in_thread(function: Callable[[], T]) -> T:
         except RuntimeError:
             return  # the loop is closed: nobody waits any more
 
-    name = getattr(function, "__name__", "function")
     threading.Thread(target=work, name=f"agentmesh-{name}", daemon=True).start()
     value, error = await ended
     if error is not None:

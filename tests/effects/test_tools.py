@@ -83,7 +83,7 @@ def test_a_sync_tool_runs_in_a_thread():
         return await read_blocking("abc")
 
     assert run_and_replay(reads) == "ABC"
-    assert RAN == ["agentmesh-_blocking"]
+    assert RAN == ["agentmesh-read_blocking"]
 
 
 def test_a_model_comes_back_as_a_model():
