@@ -30,6 +30,7 @@ of `localtime` and `strftime` are the process's; see the list in `agentmesh.ambi
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, SupportsIndex
 
 from agentmesh.ambient.guest import Guest, current
@@ -45,8 +46,10 @@ class WallSeconds(StandIn):
 
     __slots__ = ("original", "stack")
 
-    original: Any
-    stack: "_PerThreadStack"
+    def __init__(self, real: Callable[..., Any], home: str, name: str) -> None:
+        super().__init__(real, home, name)
+        self.original = real
+        self.stack: list[Any] = []
 
     def answer(self) -> float:
         """Return seconds since the epoch."""

@@ -27,10 +27,10 @@ class Guest(Protocol):
     """True; how the loop is recognised."""
 
     def read_wall_ns(self) -> int:
-        """Return logical nanoseconds since the epoch; each reading advances them."""
+        """Return logical nanoseconds since the epoch; reading on and on advances them."""
 
     def read_monotonic_ns(self) -> int:
-        """Return logical nanoseconds since some start; each reading advances them."""
+        """Return logical nanoseconds since some start; reading on and on advances them."""
 
     def generator(self) -> random.Random:
         """Return the generator of the turn that runs."""
@@ -94,28 +94,47 @@ def inside() -> bool:
 
 def enable() -> None:
     """Let handlers be recognised. `agentmesh.ambient.install` calls it, last."""
-    if _collector_runs not in gc.callbacks:
-        gc.callbacks.append(_collector_runs)
+    _surround_collections()
     _stretches.pop(_EVERYONE, None)
 
 
 def disable() -> None:
     """Let nobody be inside, whatever stand-ins are still referenced somewhere."""
     _stretches[_EVERYONE] = 1
-    if _collector_runs in gc.callbacks:
-        gc.callbacks.remove(_collector_runs)
+    for callback in (_collection_starts, _collection_stops):
+        if callback in gc.callbacks:
+            gc.callbacks.remove(callback)
 
+
+# When the cyclic collector runs depends on every allocation of the process, so what its
+# finalizers and other people's callbacks read belongs to the process: the stretch is
+# opened by the first callback and closed by the last. Collections never nest or overlap.
 
 _collecting: list[Outside] = []
 
 
-def _collector_runs(phase: str, info: dict[str, int]) -> None:
-    # When the cyclic collector runs depends on every allocation of the process, so a
-    # finalizer's readings belong to the process. Collections never nest or overlap.
+def _surround_collections() -> None:
+    """Be the first and the last to be told, whoever else has asked to be told since."""
+    told = gc.callbacks
+    if told and told[0] is _collection_starts and told[-1] is _collection_stops:
+        return
+    for callback in (_collection_starts, _collection_stops):
+        if callback in told:
+            told.remove(callback)
+    told.insert(0, _collection_starts)
+    told.append(_collection_stops)
+
+
+def _collection_starts(phase: str, info: dict[str, int]) -> None:
     del info
-    if phase == "start":
-        if current() is not None:
-            _OUTSIDE.__enter__()
-            _collecting.append(_OUTSIDE)
-    elif _collecting:
+    if phase != "start" or current() is None:
+        return
+    _surround_collections()
+    _OUTSIDE.__enter__()
+    _collecting.append(_OUTSIDE)
+
+
+def _collection_stops(phase: str, info: dict[str, int]) -> None:
+    del info
+    if phase == "stop" and _collecting:
         _collecting.pop().__exit__(None, None, None)

@@ -2,8 +2,8 @@
 
 `uuid.uuid4` needs nothing here: it asks `os.urandom`. The time-based versions ask
 the machine for its address, and the system's C library or a module global for a
-timestamp that never repeats; inside a handler they are made afresh. The logical clock
-moves with each reading, so they still never repeat and sort by time.
+timestamp that never repeats; inside a handler they are made afresh. They still sort by
+time and never repeat: what was used last is kept with the turn's generator.
 
 Libraries bring their own. `uuid_utils` is written in Rust and asks the operating system itself;
 LangChain names its messages with it. LangGraph and Pydantic AI carry copies of `uuid6` and
@@ -12,10 +12,11 @@ on the other agents of the process. Pydantic AI also builds a graph once for the
 for the time of building.
 """
 
+import inspect
 import random
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agentmesh.ambient.guest import Guest, current, outside
@@ -31,7 +32,7 @@ _NS_PER_MS = 1_000_000
 
 def uuid1_int(loop: Guest, node: int | None = None, clock_seq: int | None = None) -> int:
     """Return a version 1 UUID as an integer."""
-    now = _gregorian(loop.read_wall_ns())
+    now = _gregorian(loop, None)
     low, mid, high = now & 0xFFFFFFFF, (now >> 32) & 0xFFFF, (now >> 48) & 0x0FFF
     return low << 96 | mid << 80 | 0x1000 << 64 | high << 64 | _tail(loop, node, clock_seq)
 
@@ -43,13 +44,35 @@ def uuid6_int(
     timestamp_ns: int | None = None,
 ) -> int:
     """Return a version 6 UUID as an integer: version 1, sorted by time."""
-    now = _gregorian(loop.read_wall_ns() if timestamp_ns is None else timestamp_ns)
+    now = _gregorian(loop, timestamp_ns)
     head = (now >> 12) << 80 | 0x6000 << 64 | (now & 0x0FFF) << 64
     return head | _tail(loop, node, clock_seq)
 
 
-def _gregorian(wall_ns: int) -> int:
-    return wall_ns // 100 + _GREGORIAN_OFFSET
+def uuid7_int(loop: Guest, timestamp_ns: int | None = None) -> int:
+    """Return a version 7 UUID as an integer, with the time in steps of 1/4096 ms."""
+    if timestamp_ns is None:
+        steps = _later(loop, "v7", (loop.read_wall_ns() << 12) // _NS_PER_MS)
+    else:
+        steps = (timestamp_ns << 12) // _NS_PER_MS
+    ms, fraction = divmod(steps, 1 << 12)
+    tail = loop.generator().getrandbits(62)
+    return (ms & ((1 << 48) - 1)) << 80 | (0x7000 | fraction) << 64 | 1 << 63 | tail
+
+
+def _gregorian(loop: Guest, timestamp_ns: int | None) -> int:
+    if timestamp_ns is not None:
+        return timestamp_ns // 100 + _GREGORIAN_OFFSET
+    return _later(loop, "v6", loop.read_wall_ns() // 100 + _GREGORIAN_OFFSET)
+
+
+def _later(loop: Guest, kind: str, step: int) -> int:
+    """Return a time step after the last one of this turn: logical time may stand still."""
+    kept = vars(loop.generator())
+    key = f"_ambient_last_{kind}"
+    step = max(step, kept.get(key, -1) + 1)
+    kept[key] = step
+    return step
 
 
 def _tail(loop: Guest, node: int | None, clock_seq: int | None) -> int:
@@ -58,15 +81,6 @@ def _tail(loop: Guest, node: int | None, clock_seq: int | None) -> int:
     if node is None:
         node = generator.getrandbits(48) | _MULTICAST
     return (sequence | 0x8000) << 48 | node
-
-
-def uuid7_int(loop: Guest, timestamp_ns: int | None = None) -> int:
-    """Return a version 7 UUID as an integer, with the time in steps of 1/4096 ms."""
-    now = loop.read_wall_ns() if timestamp_ns is None else timestamp_ns
-    ms, rest = divmod(now, _NS_PER_MS)
-    fraction = (rest << 12) // _NS_PER_MS
-    tail = loop.generator().getrandbits(62)
-    return (ms & ((1 << 48) - 1)) << 80 | (0x7000 | fraction) << 64 | 1 << 63 | tail
 
 
 def uuid4_int(generator: random.Random) -> int:
@@ -129,22 +143,24 @@ class Rust(StandIn):
         loop = current()
         if loop is None:
             return self.real(*args, **kwargs)
-        value = _rust_int(self.name.strip("_").removesuffix("_int"), loop, *args, **kwargs)
+        # What may be given changes with the library's version.
+        given = inspect.signature(self.real).bind(*args, **kwargs).arguments
+        value = _rust_int(self.name, loop, given)
         return value if self.name.endswith("_int") else _object(self.home, value)
 
 
-def _rust_int(version: str, loop: Guest, *args: Any, **kwargs: Any) -> int:
-    if version == "uuid4":
+def _rust_int(name: str, loop: Guest, given: Mapping[str, Any]) -> int:
+    if "uuid4" in name:
         return uuid4_int(loop.generator())
-    if version == "uuid1":
-        return uuid1_int(loop, *args, **kwargs)
-    names = ("timestamp", "nanos") if version == "uuid7" else ("node", "timestamp", "nanos")
-    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    node, clock_seq, moment = given.get("node"), given.get("clock_seq"), given.get("nanoseconds")
     seconds = given.get("timestamp")
-    ns = None if seconds is None else seconds * 1_000_000_000 + (given.get("nanos") or 0)
-    if version == "uuid6":
-        return uuid6_int(loop, given.get("node"), timestamp_ns=ns)
-    return uuid7_int(loop, ns)
+    if seconds is not None:
+        moment = seconds * 1_000_000_000 + (given.get("nanos") or 0)
+    if "uuid7" in name:
+        return uuid7_int(loop, moment)
+    if "uuid6" in name:
+        return uuid6_int(loop, node, clock_seq, moment)
+    return uuid1_int(loop, node, clock_seq)
 
 
 _RUST_NAMES = ("uuid1", "uuid4", "uuid6", "uuid7", "_uuid4_int", "_uuid7_int")

@@ -30,7 +30,7 @@ _WHEN_LOADED = {"ssl": randomness.ssl_swaps, **identifiers.IN_LIBRARIES}
 def install() -> None:
     """Let the standard library answer logically inside handlers, in this process, for good.
 
-    Calling it again does nothing. Threads that run meanwhile notice nothing.
+    Calling it again changes nothing. Threads that run meanwhile notice nothing.
 
     Raises:
         InternalError: The installed `time-machine` or Python does not work as expected;
@@ -38,6 +38,7 @@ def install() -> None:
     """
     with _lock:
         if _undo:
+            guest.enable()  # others may have put themselves in front since
             return
         try:
             _put_in_place()
@@ -114,26 +115,31 @@ def _check() -> None:
     before = asyncio._get_running_loop()
     asyncio._set_running_loop(cast("asyncio.AbstractEventLoop", _Probe()))
     try:
-        wrong = [name for name, (got, expected) in _readings().items() if got != expected]
+        wrong = [name for name, (read, expected) in _READINGS.items() if not _is(read, expected)]
     finally:
         asyncio._set_running_loop(before)
     if wrong:
         raise InternalError(
-            f"Inside a handler, {', '.join(wrong)} would answer with the real world "
+            f"Inside a handler, {', '.join(wrong)} would not answer logically "
             f"(time-machine {version('time-machine')}).",
-            cause="Usually this Python or time-machine is newer than this agentmesh, or "
+            cause="Usually this Python or time-machine does not fit this agentmesh, or "
             "another library that replaces clocks (freezegun, say) was started before.",
-            fix="Install agentmesh's own version range again, or end the other library first.",
+            fix="Install the time-machine that agentmesh asks for, or end the other library first.",
         )
 
 
-def _readings() -> dict[str, tuple[object, object]]:
-    seconds = _Probe.NS / 1e9
-    return {
-        "datetime.now": (datetime.now(UTC).timestamp(), seconds),
-        "time.time": (time.time(), seconds),
-        "time.gmtime": (time.gmtime().tm_year, 1970),
-        "time.monotonic": (time.monotonic(), seconds),
-        "random.random": (random.random(), _same_stream().random()),
-        "uuid.uuid4": (uuid.uuid4().bytes[-1:], _same_stream().randbytes(16)[-1:]),
-    }
+def _is(read: Callable[[], object], expected: object) -> bool:
+    try:
+        return read() == expected
+    except Exception:  # noqa: BLE001 - whatever a foreign version raises
+        return False
+
+
+_READINGS: dict[str, tuple[Callable[[], object], object]] = {
+    "datetime.now": (lambda: datetime.now(UTC).timestamp(), _Probe.NS / 1e9),
+    "time.time": (lambda: time.time(), _Probe.NS / 1e9),  # noqa: PLW0108 - looked up when read
+    "time.gmtime": (lambda: time.gmtime().tm_year, 1970),
+    "time.monotonic": (lambda: time.monotonic(), _Probe.NS / 1e9),  # noqa: PLW0108 - likewise
+    "random.random": (lambda: random.random(), _same_stream().random()),  # noqa: PLW0108
+    "uuid.uuid4": (lambda: uuid.uuid4().bytes[-1:], _same_stream().randbytes(16)[-1:]),
+}

@@ -143,6 +143,8 @@ def _replace_through_owners(
             of_classes.update(dict.fromkeys(id(each) for each in gc.get_referents(owner)))
         elif isinstance(owner, FunctionType) and id(owner.__defaults__) in known:
             _replace_in_defaults(owner, table, undo)
+        elif isinstance(owner, functools.partial):
+            _replace_in_partial(owner, table)
         elif isinstance(owner, dict) and "__module__" in owner:
             namespaces.append(owner)  # of a class that holds a staticmethod, perhaps
     for cls in gc.get_referrers(*namespaces) if namespaces else ():

@@ -58,10 +58,15 @@ class StandIn:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel by name: every process has its own."""
-        return (find, (self.home, self.name))
+        return (_find, (type(self), self.home, self.name))
 
 
 def find(home: str, name: str) -> StandIn:
-    """Return this process's stand-in for a function, or a plain one where none is installed."""
+    """Return this process's stand-in for a function, once made."""
+    return _known[home, name]
+
+
+def _find(kind: type[StandIn], home: str, name: str) -> StandIn:
+    # Where nothing is installed, one that nothing refers to else does the same.
     known = _known.get((home, name))
-    return known if known is not None else StandIn(getattr(import_module(home), name), home, name)
+    return known if known is not None else kind(getattr(import_module(home), name), home, name)
