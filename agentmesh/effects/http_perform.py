@@ -11,7 +11,6 @@ import ssl
 import weakref
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 from agentmesh.effects import http_record, keys
@@ -160,6 +159,8 @@ class _Held:
     """A client, and the generator whose end closes it."""
 
     def __init__(self) -> None:
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
         import httpx2
 
         self.client = httpx2.AsyncClient(
