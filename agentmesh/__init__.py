@@ -28,6 +28,8 @@ if __name__ == "__main__":
 
 from agentmesh.effects.call import effect
 from agentmesh.effects.clients import http_client, openai
+from agentmesh.effects.endpoints import endpoint
+from agentmesh.effects.keys import key_from_env
 from agentmesh.effects.model_loop import llm
 from agentmesh.effects.tool_scope import tool_context
 from agentmesh.effects.tools import tool
@@ -116,8 +118,10 @@ __all__ = [
     "agent",
     "context",
     "effect",
+    "endpoint",
     "handler",
     "http_client",
+    "key_from_env",
     "llm",
     "log",
     "now",

@@ -1,5 +1,7 @@
 """Random programs for `random_programs`, by hypothesis."""
 
+from random import Random
+
 from hypothesis import strategies as st
 
 MILLISECONDS = st.sampled_from([0, 1, 2, 5])
@@ -53,3 +55,31 @@ def operations():
     """A list of operations, a few levels deep."""
     one = st.recursive(_LEAVES, _nested, max_leaves=12)
     return st.lists(one, min_size=1, max_size=4)
+
+
+_PLAIN = ("random", "clock", "uuid", "count", "log", "fail")
+_BODIES = ("gather", "first", "group", "each")
+_BODY = ("lock", "queue", "leave", "catch", "timeout", "wait_for", "ask", "tell", "stream")
+
+
+def some_operations(source: Random, depth: int = 3) -> list[dict[str, object]]:
+    """The same programs from a plain generator: for runs that hold hundreds of them."""
+    return [_some(source, depth) for _ in range(source.randint(1, 3))]
+
+
+def _some(source: Random, depth: int) -> dict[str, object]:
+    milliseconds = source.choice([0, 1, 2, 5])
+    if not depth or source.random() < 0.4:
+        operation = source.choice([*_PLAIN, "sleep", "tool", "thread"])
+        return {"op": operation, "ms": milliseconds, "fail": source.random() < 0.3}
+    if source.random() < 0.4:
+        bodies = [some_operations(source, depth - 1) for _ in range(source.randint(2, 3))]
+        return {"op": source.choice(_BODIES), "bodies": bodies}
+    return {
+        "op": source.choice(_BODY),
+        "ms": milliseconds,
+        "agent": source.choice(["Left", "Right"]),
+        "key": source.choice(["a", "b"]),
+        "take": source.randint(1, 3),
+        "body": some_operations(source, depth - 1),
+    }

@@ -255,5 +255,7 @@ async def many(batch: Batch) -> list[object]:
     for start in range(0, len(batch.programs), 4):
         some = batch.programs[start : start + 4]
         running = (Interpreter(None, 0).do_catch({"body": body}) for body in some)
-        seen.extend(await asyncio.gather(*running))
+        found = await asyncio.gather(*running, return_exceptions=True)
+        # asyncio itself lets a cancellation escape where a timeout meets a failing group.
+        seen.extend(str(item) if isinstance(item, BaseException) else item for item in found)
     return seen
