@@ -165,7 +165,9 @@ class AgentLoop(NumberingLoop):
     def fire(self, timer: AgentTimer) -> None:
         """Make a timer's callback ready."""
         timer._scheduled = False
-        self._make_ready(timer)
+        if self._ready is None:
+            _refuse_wake()
+        self._ready.append(timer)
 
     def discard_ready(self) -> None:
         """Forget callbacks that have not run: the cell ends."""
@@ -207,17 +209,14 @@ class AgentLoop(NumberingLoop):
         Raises:
             EscapeError: Something outside the handler, such as a tool, tried to wake it.
         """
+        ready = self._ready
+        if ready is None:
+            _refuse_wake()
         handle = AgentHandle(callback, args, self, context)
-        self._make_ready(handle)
+        ready.append(handle)
         return handle
 
     call_soon_threadsafe = call_soon
-
-    def _make_ready(self, handle: AgentHandle | AgentTimer) -> None:
-        ready = self._ready
-        if ready is None or events._get_running_loop() is not self:
-            escape("loop.call_soon", "waking a handler from outside")
-        ready.append(handle)
 
     def call_later(
         self,
@@ -373,6 +372,10 @@ class AgentLoop(NumberingLoop):
     def close(self) -> NoReturn:
         """Refuse: it is not the handler's to close."""
         _runs_already("close")
+
+
+def _refuse_wake() -> NoReturn:
+    escape("loop.call_soon", "waking a handler from outside")
 
 
 def _runs_already(name: str) -> NoReturn:
