@@ -1,0 +1,1 @@
+"""Runs through the front door: results, records, and what is said when something is wrong."""
