@@ -14,8 +14,8 @@ This package knows an agent's loop only by what it must answer (`guest.Guest`); 
 cells, journals or drivers.
 
 What is covered: `guest` (who is inside), `clocks`, `randomness`, `identifiers`, `imports`
-(whose code runs outside), `escapes`, `frames` (what may be read nevertheless),
-`refusal` (what the error says).
+(whose code runs outside), `workers` (whose threads are spared), `escapes`, `frames` (what may
+be read nevertheless), `refusal` (what the error says).
 
 What can't be caught
 --------------------

@@ -14,6 +14,7 @@ This is no sandbox: it keeps honest code repeatable and does not stop malice.
 import os
 import sys
 import zoneinfo
+from asyncio import _get_running_loop
 from collections.abc import Iterator
 from pathlib import PurePath
 from types import FrameType
@@ -68,8 +69,12 @@ _MACHINE_FILES = ("/etc/localtime", "/etc/timezone")
 
 
 def outward(frame: FrameType | None) -> Iterator[FrameType]:
-    """Yield a frame and its callers, leaving out this package's."""
-    while frame is not None:
+    """Yield a frame and its callers, leaving out this package's, up to the agent's loop.
+
+    Beyond the loop is whoever drives it: a script, a Ray worker, a replay.
+    """
+    edge = getattr(getattr(type(_get_running_loop()), "drain", None), "__code__", None)
+    while frame is not None and frame.f_code is not edge:
         if not frame.f_code.co_filename.startswith(_HERE):
             yield frame
         frame = frame.f_back

@@ -17,7 +17,16 @@ from threading import RLock
 from types import ModuleType
 from typing import cast
 
-from agentmesh.ambient import clocks, escapes, guest, identifiers, imports, ordering, randomness
+from agentmesh.ambient import (
+    clocks,
+    escapes,
+    guest,
+    identifiers,
+    imports,
+    ordering,
+    randomness,
+    workers,
+)
 from agentmesh.ambient.references import Swap, Undo, replace_in_module, replace_references
 from agentmesh.errors import InternalError
 
@@ -81,6 +90,7 @@ def _put_in_place() -> None:
             imports.when_loaded(name, _replacing(swaps))
     for name in ("concurrent.futures.thread", "concurrent.futures.process"):
         imports.when_loaded(name, lambda module: _undo.extend(escapes.guard_pool(module)))
+    imports.when_loaded(workers.ANYIO, lambda module: _undo.append(workers.patch_anyio(module)))
     _undo.append(escapes.arm())
 
 

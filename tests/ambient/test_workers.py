@@ -1,0 +1,94 @@
+"""Functions that a library would run in a thread of its own, from inside a handler."""
+
+import asyncio
+import re
+import threading
+from contextvars import ContextVar
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from agentmesh.ambient import inside, uninstall
+from agentmesh.errors import EscapeError
+from tests.ambient.helpers import make_loop, run
+
+WHO: ContextVar[str] = ContextVar("who", default="nobody")
+
+
+def test_anyio_runs_a_function_in_the_handlers_own_thread() -> None:
+    """Pydantic AI hands a synchronous tool to anyio: nothing may depend on a thread's timing."""
+
+    def tool(number: int) -> tuple[int, bool, threading.Thread, str]:
+        seen = WHO.get()
+        WHO.set("tool")  # stays in there, as it would in a thread
+        return number + 1, inside(), threading.current_thread(), seen
+
+    async def handler() -> object:
+        WHO.set("handler")
+        answer = await anyio.to_thread.run_sync(tool, 1, abandon_on_cancel=True)
+        return *answer, WHO.get()
+
+    assert run(handler()) == (2, True, threading.current_thread(), "handler", "handler")
+
+
+def test_what_the_function_raises_is_raised_where_it_is_awaited() -> None:
+    """The framework tells the model about it, or gives up."""
+
+    def tool() -> None:
+        raise KeyError("lamp")
+
+    async def handler() -> None:
+        await anyio.to_thread.run_sync(tool)
+
+    with pytest.raises(KeyError, match="lamp"):
+        run(handler())
+
+
+def test_a_file_opened_there_is_refused_at_the_line_that_opens_it(tmp_path) -> None:
+    """The error names the tool's own line, not the library's."""
+    page = tmp_path / "page.txt"
+    page.write_text("secret")
+
+    def tool() -> str:
+        return page.read_text()
+
+    async def handler() -> str:
+        return await anyio.to_thread.run_sync(tool)
+
+    with pytest.raises(EscapeError, match=r"@am\.tool") as refused:
+        run(handler())
+    assert re.fullmatch(r"test_workers.py:\d+ \(in tool\)", str(refused.value.fields["where"]))
+
+
+def test_outside_handlers_anyio_has_its_threads() -> None:
+    """The host's loop runs @am.tool functions of others beside the handlers."""
+
+    async def elsewhere() -> bool:
+        return await anyio.to_thread.run_sync(threading.current_thread) is threading.main_thread()
+
+    assert anyio.run(elsewhere) is False
+
+
+def test_it_can_be_taken_away() -> None:
+    """Tests that remove the ambient world get anyio back as it was."""
+    backend = anyio._backends._asyncio.AsyncIOBackend  # type: ignore[attr-defined]
+    ours = vars(backend)["run_sync_in_worker_thread"]
+    uninstall()
+    assert vars(backend)["run_sync_in_worker_thread"] is not ours
+
+
+def test_an_error_does_not_name_whoever_drives_the_loop() -> None:
+    """A replay is driven by another program, and must raise the very same error."""
+    source = "import threading\ndef start(done):\n    threading.Thread(target=print).start()\n"
+    library: dict[str, Any] = {"__name__": "library"}
+    exec(compile(source, "/site-packages/library.py", "exec"), library)
+    loop = make_loop()
+    started = asyncio.Future[None](loop=loop)
+    started.add_done_callback(library["start"])
+    started.set_result(None)
+    loop.drain()
+
+    assert isinstance(loop.failures[0]["exception"], EscapeError)
+    assert loop.failures[0]["exception"].fields["where"] == "library.py:3 (in start)"
