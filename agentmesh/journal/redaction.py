@@ -239,8 +239,9 @@ def _runs(text: str) -> list[Span]:
 def _unescaped(match: re.Match[str]) -> str:
     """Return what an escape sequence stands for, as often as it is long: places stay the same."""
     escape = match[0]
-    if escape[1] == "u":
-        return chr(int(escape[2:], 16)) * len(escape)
+    digits = escape[2:]
+    if digits:
+        return chr(int(digits, 16)) * len(escape)
     return _ESCAPES.get(escape[1], escape[1]) * len(escape)
 
 

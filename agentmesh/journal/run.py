@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar, cast
@@ -150,8 +151,12 @@ class Run:
         if stored is not None and not logs:
             entries = stored.entries()
         else:
-            every = [self._recorded(address) for address in self.addresses()]
-            entries = heapq.merge(*every, key=_place)
+            every = sorted(self.addresses(), key=strings.escape)
+            merged = heapq.merge(
+                *(self._recorded(place, address) for place, address in enumerate(every)),
+                key=itemgetter(0),
+            )
+            entries = (recorded for _, recorded in merged)
         if not resolve:
             return entries
         return (replace(each, body=self.resolve(each.body)) for each in entries)
@@ -265,10 +270,14 @@ class Run:
             event = self.resolve(step.event) if resolve else step.event
             yield step if event is step.event else replace(step, event=event)
 
-    def _recorded(self, address: str) -> Iterator[Recorded]:
+    def _recorded(self, place: int, address: str) -> Iterator[tuple[tuple[int, int], Recorded]]:
+        """Yield an agent's entries, with what to merge those of all agents by."""
+        latest = 0
         for step in self.steps(address, resolve=False):
+            at = step.event.at
+            latest = max(latest, at)
             for index, body in enumerate((step.event, *step.commands)):
-                yield Recorded(address, step.number, index, step.event.at, body)
+                yield (latest, place), Recorded(address, step.number, index, at, body)
 
     def _rows(self) -> Iterator[Row]:
         for address in self.addresses():
@@ -276,22 +285,28 @@ class Run:
 
     def _sources(self) -> tuple[Sealed | None, list[LogSource]]:
         if self._opened is None:
-            try:
-                self._opened = self._open()
-            except OSError as error:
-                raise unusable(self.path, "can't be read", error) from error
+            with contextlib.ExitStack() as opened:
+                try:
+                    found = self._open(opened)
+                except OSError as error:
+                    raise unusable(self.path, "can't be read", error) from error
+                opened.pop_all()  # nothing failed: all stays open
+            self._opened = found
         return self._opened
 
-    def _open(self) -> tuple[Sealed | None, list[LogSource]]:
+    def _open(self, opened: contextlib.ExitStack) -> tuple[Sealed | None, list[LogSource]]:
         path = join(self.path, SEALED)
         folder = join(self.path, EVENTS)
         names = [name for name in self._files.names(folder) if name.endswith(".log")]
         stored = Sealed(self._files, path) if self._files.exists(path) else None
+        if stored is not None:
+            opened.callback(stored.close)
         logs: list[LogSource] = []
         for name in names:
             log = join(folder, name)
             if stored is None or stored.logs.get(name) != self._files.size(log):
                 logs.append(self._log(log))
+                opened.callback(logs[-1].close)
         return stored, logs
 
     def _log(self, path: str) -> LogSource:
@@ -310,10 +325,6 @@ class Run:
             fix=f"List all {len(known)} with `agentmesh show {self.id}`.",
             agent=address,
         )
-
-
-def _place(recorded: Recorded) -> tuple[int, str, int, int]:
-    return recorded.at, strings.escape(recorded.address), recorded.step, recorded.index
 
 
 def _local_copy(files: Files, path: str) -> BinaryIO:

@@ -61,7 +61,7 @@ def write_sealed(
     schema = schema.with_metadata({**schema.metadata, _LOGS_KEY: names})
     count = 0
     with pq.ParquetWriter(
-        path, schema, compression="zstd", write_page_index=True, store_schema=True
+        path, schema, compression="zstd", write_page_index=True, write_page_checksum=True
     ) as writer:
         group: list[Any] = []
         for batch in table.batches(_rows(agents), schema):
@@ -93,16 +93,18 @@ class Sealed:
         import pyarrow.parquet as pq
 
         self.name = path
-        self._source = files.open(path)
-        self._file = self._guarded(lambda: pq.ParquetFile(self._source))
-        metadata = self._file.schema_arrow.metadata or {}
-        version = metadata.get(table.VERSION_KEY, b"").decode("ascii", "replace")
-        if version != str(JOURNAL_VERSION):
-            raise _unknown_version(path, version)
-        self.logs: dict[str, int] = self._guarded(lambda: strings.loads(metadata[_LOGS_KEY]))
-        self.rows: int = self._file.metadata.num_rows
         self._group: tuple[int, Any] = (-1, None)
         self._agents: dict[str, tuple[int, int]] | None = None
+        self._source = files.open(path)
+        try:
+            self._file = self._guarded(
+                lambda: pq.ParquetFile(self._source, page_checksum_verification=True)
+            )
+            self.logs = self._check()
+        except BaseException:
+            self._source.close()
+            raise
+        self.rows: int = self._file.metadata.num_rows
 
     def close(self) -> None:
         """Close the file."""
@@ -137,16 +139,23 @@ class Sealed:
             yield replace(step, commands=tuple(commands))
 
     def entries(self) -> Iterator[Recorded]:
-        """Yield all events and commands: by time, then by agent, then by step."""
+        """Yield all events and commands: by time, then by agent, then by step.
+
+        An agent's time never goes back; should it do so, the latest time so far counts.
+        """
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        read = self._columns(["agent", "time", *_READ])
-        keys = [(name, "ascending") for name in ("time", "agent", "step", "index")]
-        order = pc.sort_indices(read, sort_keys=keys)
-        read = read.set_column(1, "time", read["time"].cast("int64"))
+        read = self._columns(["agent", "time_ns", *_READ])
+        # Rows are sorted by agent and step: a stable sort by time leaves those who tie so.
+        latest = [
+            pc.cumulative_max(read["time_ns"].slice(first, count)).combine_chunks()
+            for first, count in self.agents.values()
+        ]
+        order = pc.array_sort_indices(pa.chunked_array(latest, pa.int64()))
         for start in range(0, self.rows, table.BATCH_ROWS):
             part = read.take(order.slice(start, table.BATCH_ROWS))
-            columns = [part[name].to_pylist() for name in ("agent", "time", *_READ)]
+            columns = [part[name].to_pylist() for name in ("agent", "time_ns", *_READ)]
             for agent, at, step, index, payload, _, record in zip(*columns, strict=True):
                 body = self._body(record, payload)
                 yield Recorded(strings.unescape(agent), step, index, at, body)
@@ -183,6 +192,25 @@ class Sealed:
         """Return how many rows there are of each kind."""
         counted = self._columns(["kind"])["kind"].value_counts()
         return {item["values"]: item["counts"] for item in counted.to_pylist()}
+
+    def _check(self) -> dict[str, int]:
+        """Return the logs that the file names, if it is what it should be."""
+        metadata = self._file.schema_arrow.metadata or {}
+        version = metadata.get(table.VERSION_KEY, b"").decode("ascii", "replace")
+        if version != str(JOURNAL_VERSION):
+            raise _unknown_version(self.name, version)
+        parts = [
+            self._file.metadata.row_group(n).num_rows for n in range(self._file.num_row_groups)
+        ]
+        if sum(parts) != self._file.metadata.num_rows:
+            raise damaged(self.name, 0, "its numbers of rows do not add up")
+        found = {field.name: field.type for field in self._file.schema_arrow}
+        for field in table.schema({RECORD: "binary"}):
+            if found.get(field.name) != field.type:
+                raise damaged(
+                    self.name, 0, f"its column {field.name} is missing or has another type"
+                )
+        return cast("dict[str, int]", self._guarded(lambda: strings.loads(metadata[_LOGS_KEY])))
 
     def _find_agents(self) -> dict[str, tuple[int, int]]:
         import pyarrow.compute as pc

@@ -7,7 +7,7 @@ The columns are stable: later versions add some at the end, and never change one
 | agent, agent_type, agent_key | address of the agent that the row is about, and its parts |
 | step, index | the agent's events count from 0; index 0 is the event, its commands follow |
 | kind | see `Kinds` below |
-| time | logical time of the event; UTC |
+| time, time_ns | logical time of the event: UTC; nanoseconds since the epoch, exactly |
 | turn, n | turn that the row belongs to; issue number of an effect or timer within it |
 | message | id of the message that was delivered, sent, finished or cancelled |
 | message_kind | tell, ask, reply, fail, chunk, cancel, spawn, stop |
@@ -84,6 +84,7 @@ COLUMNS: dict[str, str] = {
     "index": _SMALL,
     "kind": _TEXT,
     "time": _TIME,
+    "time_ns": _INT,
     "turn": _INT,
     "n": _INT,
     "message": _TEXT,
@@ -123,7 +124,7 @@ def schema(extra: dict[str, str] | None = None) -> pa.Schema:
         _TEXT: pa.string(),
         _INT: pa.int64(),
         _SMALL: pa.int32(),
-        _TIME: pa.timestamp("ns"),
+        _TIME: pa.timestamp("us"),
         _FLAG: pa.bool_(),
         "binary": pa.binary(),
     }
@@ -173,7 +174,8 @@ def row_of(recorded: Recorded) -> Row:
         "step": recorded.step,
         "index": recorded.index,
         "kind": kind_of(body),
-        "time": recorded.at,
+        "time": _time(recorded.at),
+        "time_ns": recorded.at,
         "turn": getattr(body, "turn", None),
         "n": getattr(body, "n", None),
     }
@@ -245,7 +247,7 @@ def _delivered(body: Delivered, _: str) -> Row:
         "re": envelope.re or None,
         "handler": _text(envelope.handler),
         "type": _text(envelope.type),
-        "deadline": envelope.deadline or None,
+        "deadline": _time(envelope.deadline),
         "payload": sql_json(envelope.payload),
         "blob": envelope.blob or None,
         "note": _text(envelope.note),
@@ -281,7 +283,7 @@ def _sent(body: Sent, address: str) -> Row:
         "re": body.re or None,
         "handler": _text(body.handler),
         "type": _text(body.type),
-        "deadline": body.deadline or None,
+        "deadline": _time(body.deadline),
         "digest": f"{body.digest:016x}",
     }
 
@@ -291,14 +293,14 @@ def _start_effect(body: StartEffect, _: str) -> Row:
         "effect_kind": _text(body.kind),
         "effect_name": _text(body.name),
         "effect_key": _text(body.key),
-        "deadline": body.deadline or None,
+        "deadline": _time(body.deadline),
         "payload": sql_json(body.request),
         "blob": body.blob or None,
     }
 
 
 def _start_timer(body: StartTimer, _: str) -> Row:
-    return {"due": body.due}
+    return {"due": _time(body.due)}
 
 
 def _log(body: Log, _: str) -> Row:
@@ -320,6 +322,11 @@ def _finish_turn(body: FinishTurn, _: str) -> Row:
 
 def _text(text: str) -> str | None:
     return strings.readable(text) if text else None
+
+
+def _time(at_ns: int) -> int | None:
+    """Return microseconds, which Python's times have; 0 stands for no time."""
+    return at_ns // 1000 or None
 
 
 def _kind_name(kind: int) -> str:

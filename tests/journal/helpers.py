@@ -7,10 +7,11 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from agentmesh.journal.encoding import BodyEncoder
-from agentmesh.journal.log import LogWriter
+from agentmesh.journal.log import Durability, LogWriter
 from agentmesh.journal.redaction import Redactor
 from agentmesh.kernel.commands import (
     OUTCOMES,
+    AnyCommand,
     CancelEffect,
     CancelTimer,
     FinishTurn,
@@ -21,6 +22,7 @@ from agentmesh.kernel.commands import (
 )
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.events import (
+    AnyEvent,
     Cancelled,
     Delivered,
     EffectFailed,
@@ -99,10 +101,10 @@ histories = st.dictionaries(
 _serial = itertools.count()
 
 
-def new_log(folder: Path, redactor: Redactor = PLAIN, **options: object) -> LogWriter:
+def new_log(folder: Path, durability: Durability = "process") -> LogWriter:
     """Start a log in a folder, under a name of its own."""
     path = folder / f"log-{next(_serial)}.log"
-    return LogWriter(path, BodyEncoder(redactor), run="r1", host="h", **options)
+    return LogWriter(path, BodyEncoder(PLAIN), run="r1", host="h", durability=durability)
 
 
 def delivered(at: int, text: str = "hello", n: int = 1) -> Delivered:
@@ -111,7 +113,10 @@ def delivered(at: int, text: str = "hello", n: int = 1) -> Delivered:
     return Delivered(at, Envelope("A/1", n, "B/1", 0, "answer", "Question", payload))
 
 
-def write_history(log: LogWriter, history: dict[str, list[tuple[object, list | None]]]) -> None:
+History = dict[str, list[tuple[AnyEvent, list[AnyCommand] | None]]]
+
+
+def write_history(log: LogWriter, history: History) -> None:
     """Write what happened to some agents, step by step; a step is a frame or two."""
     for address, steps in history.items():
         for number, (event, issued) in enumerate(steps):

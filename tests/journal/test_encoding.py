@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from agentmesh.journal.blobs import THRESHOLD, Blobs
 from agentmesh.journal.encoding import BodyEncoder, comparable_record
 from agentmesh.journal.reading import decode_record
-from agentmesh.journal.records import Sent
+from agentmesh.journal.records import CommandRecord, Sent
 from agentmesh.journal.redaction import Redactor
 from agentmesh.kernel.commands import FinishTurn, Log, Send, StartEffect
 from agentmesh.kernel.envelope import REPLY, Envelope
@@ -45,7 +46,7 @@ def test_an_event_without_secrets_is_recorded_as_it_is(event) -> None:
 @given(commands)
 def test_what_is_compared_follows_from_what_is_stored(command) -> None:
     """A replay has the record on one side and the command on the other."""
-    stored = decode_record(ENCODER.command(command))
+    stored = cast("CommandRecord", decode_record(ENCODER.command(command)))
 
     assert comparable_record(stored) == ENCODER.comparable(command)
 
@@ -113,14 +114,15 @@ def test_large_payloads_are_behind_a_digest(tmp_path: Path) -> None:
     arrived = Delivered(1, Envelope("A/1", 1, "B/1", 0, payload=LARGE))
     finished = EffectFinished(1, 1, 1, LARGE)
     started = StartEffect(1, 1, "tool", "t", "k", LARGE)
-    records = [
-        encoder.event_record(arrived).envelope,
+    records: list[Any] = [
+        encoder.event_record(arrived),
         encoder.event_record(finished),
         encoder.command_record(started),
     ]
+    digests = [records[0].envelope.blob, records[1].blob, records[2].blob]
 
-    assert [blobs.get(record.blob) for record in records] == [LARGE] * 3
-    assert len({record.blob for record in records}) == 1
+    assert [blobs.get(digest) for digest in digests] == [LARGE] * 3
+    assert len({*digests}) == 1
     assert len(encoder.event(arrived)) < 1000
 
 

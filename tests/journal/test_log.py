@@ -27,7 +27,7 @@ def read(path: Path) -> LogReader:
 def bodies(path: Path) -> list[object]:
     """Return what is in a log."""
     reader = read(path)
-    found = [entry.body for entry in reader]
+    found: list[object] = [entry.body for entry in reader]
     reader.close()
     return found
 
@@ -67,6 +67,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert [type(entry.body) for entry in entries] == [Opened, Started, Delivered, Handled, Handled]
     assert entries[-1].body == Handled([done])
     assert (reader.complete, reader.torn_at) == (True, None)
+    assert reader.header is not None
     assert (reader.header.run, reader.header.host) == ("r1", "h")
 
 
@@ -122,8 +123,7 @@ def test_much_is_committed_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_disk_is_waited_for_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """durability="disk": a record survives the machine."""
     synced: list[int] = []
-    sync = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda number: (synced.append(number), sync(number)))
+    monkeypatch.setattr(os, "fdatasync", synced.append)
     log = new_log(tmp_path, durability="disk")
     before = len(synced)
     log.event("B/1", 0, delivered(1))

@@ -29,7 +29,12 @@ def store_with(folder: Path, *ids: str) -> Store:
 def test_a_run_that_was_made_is_found(tmp_path: Path) -> None:
     """By its id, by the start of it, by its path, as the latest."""
     store = store_with(tmp_path / "new" / "runs", "20260101-aa", "20260102-bb")
-    names = ["20260102-bb", "20260102", "latest", tmp_path / "new" / "runs" / "20260102-bb"]
+    names: list[str | Path] = [
+        "20260102-bb",
+        "20260102",
+        "latest",
+        tmp_path / "new" / "runs" / "20260102-bb",
+    ]
 
     assert [store.open_run(name).id for name in names] == ["20260102-bb"] * 4
     assert store.open_run().id == "20260102-bb"
@@ -70,14 +75,14 @@ def test_an_unknown_run_names_the_nearest(tmp_path: Path) -> None:
 
 def test_an_ambiguous_start_names_what_it_could_be(tmp_path: Path) -> None:
     """Two runs of one day."""
-    with pytest.raises(UnknownRunError, match="2 runs start with 'day'.*day-1, day-2"):
+    with pytest.raises(UnknownRunError, match=r"2 runs start with 'day'.*day-1, day-2"):
         store_with(tmp_path, "day-1", "day-2").open_run("day")
 
 
 @pytest.mark.parametrize("name", ["nothing", "latest", "some/where"])
 def test_a_store_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     """agentmesh show, in the wrong directory."""
-    with pytest.raises(StoreError, match="no store at .*--store"):
+    with pytest.raises(StoreError, match=r"no store at .*--store"):
         Store(tmp_path / "missing").open_run(name)
 
 
@@ -105,7 +110,7 @@ def test_a_store_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_read_only_store_is_named() -> None:
     """Linux lets nobody make folders there, not even root."""
-    with pytest.raises(StoreError, match="can't be made: .*(not permitted|denied|Read-only)"):
+    with pytest.raises(StoreError, match=r"can't be made: .*(not permitted|denied|Read-only)"):
         Store("/sys/agentmesh-runs").create_run(RunInfo(id="r1"))
 
 
