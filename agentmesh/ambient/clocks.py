@@ -17,12 +17,16 @@ forms, the other ids of `clock_gettime`), `ctime`, `asctime` and `sleep` are not
 `time_machine`. They are replaced in the module, and wherever they are referenced already (see
 `agentmesh.ambient.references`). `time` and `time_ns` get the same treatment on top, for speed only.
 
-Measured, 2 slow cores, CPython 3.11, nanoseconds a call (before → outside → inside a handler):
+Measured, 2 slow cores, CPython 3.11, nanoseconds a call:
 
-    time.time()      62 → 190 → 560       early-bound time, held by C code:  62 → 590
-    monotonic()      57 → 160 → 530       datetime.now(UTC)                 560 → 980 → 2 500
+                                     before   outside   outside, beside a   inside a
+                                                        running host loop    handler
+    time.time()                          58       170                 340        375
+    time.monotonic()                     57       145                 315        380
+    datetime.now(UTC)                   260     1 000               1 200      2 400
+    time.time held by C or a tuple       57       740                 930      1 020
 
-Outside, in a thread whose asyncio loop runs, add 130 for asking that loop's identity.
+(CPython 3.11 asks for the process's id when a thread's loop runs: 120 of these.)
 
 Logical CPU time is logical monotonic time: a handler has no other. Zone and locale
 of `localtime` and `strftime` are the process's; see the list in `agentmesh.ambient`.
