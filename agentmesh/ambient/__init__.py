@@ -13,9 +13,10 @@ two turns, see the real thing.
 This package knows an agent's loop only by what it must answer (`guest.Guest`); it must not know
 cells, journals or drivers.
 
-What is covered: `guest` (who is inside), `clocks`, `randomness`, `identifiers`, `imports`
-(whose code runs outside), `workers` (whose threads are spared), `escapes`, `frames` (what may
-be read nevertheless), `refusal` (what the error says).
+What is covered: `guest` (who is inside), `clocks`, `randomness`, `identifiers`, `ordering`,
+`imports` (whose code runs outside), `workers` (whose threads are spared), `escapes`, `frames`
+(what may be read nevertheless), `refusal` (what the error says). `standin` and `references` are
+how functions are replaced.
 
 What can't be caught
 --------------------
@@ -26,7 +27,7 @@ A replay reports these as a divergence, if they make a difference:
   `os.path.exists`, `os.cpu_count`, `os.times`, `platform`, `socket.gethostname`, `psutil`, the time
   zone and locale (naive `datetime.now()`, `time.localtime()`), `id()`, `hash()` of strings, `gc`.
 - What was opened outside and is used inside: a file, an established socket, a database
-  connection, a queue to a running thread, `signal.alarm`, a coroutine of another loop.
+  connection, a queue to a running thread, `signal.alarm`.
 - Waiting that blocks: `threading.Event.wait`, `Lock.acquire`, `select.select`,
   `concurrent.futures.Future.result`. The turn stands still in real time.
 - Compiled code that asks the operating system itself: `numpy.random`'s global functions
