@@ -4,7 +4,9 @@ Cells are independent, so any subset replays alone. A cell is replayed up to its
 first divergence: what comes after it would only be its consequence.
 """
 
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -87,8 +89,9 @@ class Replayer:
             on_progress: Called now and then.
         """
         report = Report(run_id=self._run.id)
-        for address in addresses:
-            self._replay_cell(address, report, on_progress)
+        with _rare_collections():
+            for address in addresses:
+                self._replay_cell(address, report, on_progress)
         report.sort()
         return report
 
@@ -164,6 +167,25 @@ class Replayer:
             if isinstance(event, Delivered) and event.envelope.id == f"{address}#{sent.n}":
                 return event.envelope.payload
         return None
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the garbage collector look less often: a replay makes much that dies at once.
+
+    What was there before is set aside, so that full collections stay cheap.
+    """
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+_COLLECT_EVERY = 20_000
 
 
 def in_words(step: Step) -> str:

@@ -7,7 +7,6 @@ hash seed, and nothing else.
 """
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -43,7 +42,7 @@ def replay_in_processes(
         on_progress: Called now and then with the number of events replayed by all.
 
     Returns:
-        What all of them replayed together; `seconds` is what they spent, added up.
+        What all of them replayed together.
 
     Raises:
         AgentMeshError: What opening the run or replaying raised, or a process died.
@@ -70,11 +69,6 @@ def replay_in_processes(
             raise
 
 
-def processes_here() -> int:
-    """Return how many processes this machine runs at once."""
-    return len(os.sched_getaffinity(0))
-
-
 def grouped(addresses: Sequence[str], count: int) -> list[list[str]]:
     """Deal agents out into at most so many groups, one after the other; none is empty."""
     groups = [list(addresses[start::count]) for start in range(min(count, len(addresses)))]
@@ -95,7 +89,6 @@ def _merged(futures: list[Future[Report]], on_wait: Callable[[], None]) -> Repor
             if future in done:
                 part = future.result()
                 report.run_id = part.run_id
-                report.seconds += part.seconds
                 report.merge(part)
         on_wait()
     return report

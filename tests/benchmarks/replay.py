@@ -2,16 +2,22 @@
 
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 
 import agentmesh as am
 from agentmesh.testing.models import Fixed, Latency, ModelServer
-from tests.benchmarks.replay_programs import Work, bound_by_a_model, bound_by_messages
+from tests.benchmarks.replay_programs import (
+    Work,
+    bound_by_a_model,
+    bound_by_messages,
+    bound_by_one_way,
+)
 from tests.benchmarks.table import Row
 
 ROUNDS = 5
 TURNS = 20_000
-CALLS = 40
-FIRST_TOKEN_SECONDS = 0.3
+CALLS = 15
+FIRST_TOKEN_SECONDS = 1.0
 
 
 def measure() -> list[Row]:
@@ -20,18 +26,23 @@ def measure() -> list[Row]:
     Rates are per second of this process's own CPU time: the machine has other work.
     """
     with tempfile.TemporaryDirectory() as store:
-        return [_messages(store), _model(store)]
+        return [
+            _messages(store, "one-way messages", bound_by_one_way),
+            _messages(store, "asks, both ends", bound_by_messages),
+            _model(store),
+        ]
 
 
-def _messages(store: str) -> Row:
-    am.run(bound_by_messages, Work(count=TURNS), local=True, store=store, run_id="m", quiet=True)
+def _messages(store: str, name: str, workflow: Callable[[Work], Awaitable[int]]) -> Row:
+    run_id = workflow.__name__
+    am.run(workflow, Work(count=TURNS), local=True, store=store, run_id=run_id, quiet=True)
     rates = []
     for _ in range(ROUNDS):
         started = time.process_time()
-        report = am.replay_run("m", store=store)
+        report = am.replay_run(run_id, store=store)
         assert report.identical
         rates.append(report.turns / (time.process_time() - started))
-    return Row(name="replay, message-bound", unit="turns/s per core", values=rates, target=20_000)
+    return Row(name=f"replay, {name}", unit="turns/s per core", values=rates, target=20_000)
 
 
 def _model(store: str) -> Row:

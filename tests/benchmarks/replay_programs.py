@@ -19,10 +19,24 @@ class Counter:
     count: int = 0
 
     @am.handler
+    async def take(self, note: Note) -> None:
+        """Count one that nobody waits for."""
+        self.count += 1
+
+    @am.handler
     async def add(self, note: Note) -> int:
         """Count one."""
         self.count += 1
         return self.count
+
+
+@am.workflow(deadline="5m")
+async def bound_by_one_way(work: Work) -> int:
+    """Send messages one way to four agents, and ask each when it has them all."""
+    counters = [am.ref(Counter, f"c{number}") for number in range(4)]
+    for number in range(work.count):
+        am.tell(counters[number % 4].take, Note(number=number))
+    return sum(await asyncio.gather(*(counter.add(Note(number=-1)) for counter in counters)))
 
 
 @am.workflow(deadline="5m")
