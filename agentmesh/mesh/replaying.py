@@ -53,7 +53,8 @@ def replay_run(
     opened = Store(store_location(store))
     with opened.open_run(name) as run:
         replayer = replayer_of(run, opened.redactor_for(run.info))
-        report = replayer.replay(chosen(run, agents), on_progress)
+        with environment.in_time_zone(str(run.info.settings.get("TZ", ""))):
+            report = replayer.replay(chosen(run, agents), on_progress)
     report.seconds = time.perf_counter() - started
     return report
 

@@ -111,6 +111,7 @@ def _plan(workflow: AgentType, message: Message | None, options: RunOptions) -> 
         else workflow.deadline_seconds
     )
     settings = effect_settings.collect(options.settings)
+    settings.setdefault("TZ", environment.time_zone())
     seed = environment.hash_seed()
     if seed is not None:
         settings["PYTHONHASHSEED"] = seed
