@@ -27,8 +27,8 @@ from agentmesh.journal import framing
 from agentmesh.journal.encoding import BodyEncoder, handled, odd
 from agentmesh.journal.files import sync_folder
 from agentmesh.journal.records import Entry, Handled, Opened
-from agentmesh.kernel.commands import AnyCommand
-from agentmesh.kernel.events import AnyEvent
+from agentmesh.kernel.commands import Command
+from agentmesh.kernel.events import Event
 
 Durability = Literal["process", "disk"]
 """What a committed record survives: the end of the process, or also that of the machine."""
@@ -97,33 +97,30 @@ class LogWriter:
         """Return the file's descriptor."""
         return self._fd
 
-    def open_cell(self, address: str, epoch: int = 0) -> int:
-        """Announce an agent; its later records name it by the number returned.
+    def open_cell(self, address: str, epoch: int = 0) -> None:
+        """Announce an agent; one that was not announced is when its first record comes.
 
         Args:
             address: The agent.
             epoch: How often it has moved here or been restored before. Where several
                 files have the same step, the one of the highest epoch counts.
         """
-        number = self._cells.get(address)
-        if number is None:
-            number = self._cells[address] = len(self._cells)
-            self._add(Entry(number, 0, Opened(address, epoch)))
-        return number
+        if address not in self._cells:
+            self._cells[address] = len(self._cells)
+            self._add(Entry(self._cells[address], 0, Opened(address, epoch)))
 
-    def event(self, address: str, step: int, event: AnyEvent) -> None:
+    def event(self, address: str, step: int, event: Event) -> None:
         """Add an event, which must be committed before the cell handles it.
 
         Raises:
             JournalError: A large payload could not be stored; nothing was added.
         """
         record = self._event_record(event)
-        cell = self._cells.get(address)
-        if cell is None:
-            cell = self.open_cell(address)
-        self._add(Entry(cell, step, record))
+        if address not in self._cells:
+            self.open_cell(address)
+        self._add(Entry(self._cells[address], step, record))
 
-    def commands(self, address: str, step: int, commands: Sequence[AnyCommand]) -> None:
+    def commands(self, address: str, step: int, commands: Sequence[Command]) -> None:
         """Add all that handling an event issued; also when that is nothing.
 
         Raises:
@@ -131,10 +128,9 @@ class LogWriter:
         """
         to_record = self._command_record
         records = Handled([to_record(command) for command in commands])
-        cell = self._cells.get(address)
-        if cell is None:
-            cell = self.open_cell(address)
-        self._add(Entry(cell, step, records))
+        if address not in self._cells:
+            self.open_cell(address)
+        self._add(Entry(self._cells[address], step, records))
 
     def commit(self) -> None:
         """Append everything added since the last commit, with one write.

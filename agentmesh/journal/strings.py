@@ -76,7 +76,7 @@ def text_to_bytes(text: str) -> bytes:
 
 def readable(text: str) -> str:
     """Return text any terminal and any file takes: lone surrogates become U+FFFD."""
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def escape(text: str) -> str:

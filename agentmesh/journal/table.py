@@ -138,8 +138,11 @@ def batches(rows: Iterable[Row], of: pa.Schema, size: int = BATCH_ROWS) -> Itera
 
     remaining = iter(rows)
     while some := list(islice(remaining, size)):
-        columns = [[row.get(field.name) for row in some] for field in of]
-        arrays = [_array(values, field.type) for values, field in zip(columns, of, strict=True)]
+        columns: dict[str, list[Any]] = {name: [None] * len(some) for name in of.names}
+        for number, row in enumerate(some):
+            for name, value in row.items():
+                columns[name][number] = value
+        arrays = [_array(columns[field.name], field.type) for field in of]
         yield pa.record_batch(arrays, schema=of)
 
 
@@ -159,7 +162,8 @@ def rows_of(
         bodies = (step.event, *step.commands)
         for index, body in enumerate(bodies):
             recorded = Recorded(address, step.number, index, step.event.at, body)
-            row = {**about, **row_of(recorded)}
+            row = row_of(recorded)
+            row.update(about)
             if index == 0:
                 row["handled"] = step.handled
             if finish is not None:
