@@ -184,6 +184,10 @@ class AgentLoop(NumberingLoop):
             owner.now += TICK_NS
         return owner.now
 
+    def peek_wall_ns(self) -> int:
+        """Return the logical time without counting as a reading: for log records."""
+        return self.owner.now
+
     def read_monotonic_ns(self) -> int:
         """Return the logical time since the cell's first event."""
         return self.read_wall_ns() - self.origin
