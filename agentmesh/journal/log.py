@@ -191,6 +191,9 @@ class LogWriter:
         except UnicodeEncodeError:
             del pending[size:]
             self._encode_into(_escaped(entry), pending, -1)
+        except BaseException:
+            del pending[size:]  # half a record must not be written
+            raise
         self._count += 1
         if size > COMMIT_BYTES:
             self.commit()

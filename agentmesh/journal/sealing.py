@@ -225,7 +225,10 @@ class Sealed:
                 for agent, end in zip(
                     runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True
                 ):
-                    found.setdefault(agent, [row + before, 0])[1] += end - before
+                    place = found.setdefault(agent, [row + before, 0])
+                    if sum(place) != row + before:
+                        raise damaged(self.name, 0, f"the rows of {agent} are not together")
+                    place[1] += end - before
                     before = end
                 row += len(chunk)
         return {strings.unescape(agent): (first, n) for agent, (first, n) in found.items()}

@@ -1,6 +1,6 @@
 """Where a run's steps are read from: the logs of its hosts, merged.
 
-A log is scanned once, into an index of some twenty bytes a record; bodies are decoded
+A log is scanned once, into an index of some thirty bytes a record; bodies are decoded
 when a step is asked for. Memory is bounded by the index and one step.
 
 An agent that moved, or whose host died, has records in several files: segments. They
@@ -14,8 +14,6 @@ import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, cast
-
-import msgspec
 
 from agentmesh.journal import framing
 from agentmesh.journal.reading import LogReader, damaged
@@ -174,13 +172,6 @@ class MemorySegment(Segment):
         return self._bodies[number]
 
 
-class _Where(msgspec.Struct):
-    """Where the parts of a step are: segment and number."""
-
-    event: tuple[Segment, int] | None = None
-    commands: list[tuple[Segment, int]] = []
-
-
 def merged_steps(address: str, segments: Iterable[Segment], run: str) -> Iterator[Step]:
     """Yield the steps of one agent, in order.
 
@@ -192,46 +183,72 @@ def merged_steps(address: str, segments: Iterable[Segment], run: str) -> Iterato
     Raises:
         JournalDamagedError: A step is missing, or a record can't be read.
     """
-    plan: dict[int, _Where] = {}
-    for segment in sorted(segments, key=lambda each: each.order):
-        _lay_over(plan, segment)
-    for number, (step, where) in enumerate(sorted(plan.items())):
-        if where.event is None or step != number:
-            missing = min(step, number)
-            raise damaged(
-                run, 0, f"step {missing} of {address} is missing: perhaps a log file is, too"
-            )
-        yield _step(number, where)
+    plan = _Plan(sorted(segments, key=lambda each: each.order))
+    for number in range(plan.end):
+        if number >= plan.size or plan.events[number] < 0:
+            problem = f"step {number} of {address} is missing: perhaps a log file is, too"
+            raise damaged(run, 0, problem)
+        yield plan.step(number)
 
 
-def _lay_over(plan: dict[int, _Where], segment: Segment) -> None:
-    events = [
-        step
-        for step, commands in zip(segment.steps, segment.is_commands, strict=True)
-        if not commands
-    ]
-    if events:
-        first = min(events)
-        for step in [step for step in plan if step >= first]:
-            del plan[step]
-    for number, (step, commands) in enumerate(zip(segment.steps, segment.is_commands, strict=True)):
-        where = plan.setdefault(step, _Where())
-        if not commands:
-            where.event = (segment, number)
-        elif where.commands and where.commands[0][0] is segment:
-            where.commands.append((segment, number))
+class _Plan:
+    """Which record is right about each step: some sixteen bytes a step.
+
+    A record is known by one number: that of its segment and its own in there.
+
+    Args:
+        segments: Of one agent, in order: later ones are right.
+    """
+
+    def __init__(self, segments: list[Segment]) -> None:
+        self._segments = segments
+        self.size = sum(len(segment.steps) for segment in segments)
+        self.end = 0
+        self.events = array("q", [-1]) * self.size
+        self._commands = array("q", [-1]) * self.size
+        self._more: dict[int, list[int]] = {}
+        for place, segment in enumerate(segments):
+            self._lay_over(place, segment)
+
+    def step(self, number: int) -> Step:
+        """Decode a step."""
+        event = cast("EventRecord", self._load(self.events[number]))
+        commands: list[CommandRecord] = []
+        for record in (self._commands[number], *self._more.get(number, ())):
+            if record >= 0:
+                commands += cast(
+                    "list[CommandRecord]", cast("Handled", self._load(record)).commands
+                )
+        return Step(number, event, tuple(commands), handled=self._commands[number] >= 0)
+
+    def _lay_over(self, place: int, segment: Segment) -> None:
+        records = zip(segment.steps, segment.is_commands, strict=True)
+        first = min((step for step, is_commands in records if not is_commands), default=self.end)
+        for step in range(first, min(self.end, self.size)):
+            self.events[step] = self._commands[step] = -1
+            self._more.pop(step, None)
+        self.end = min(self.end, first)
+        records = zip(segment.steps, segment.is_commands, strict=True)
+        for number, (step, is_commands) in enumerate(records):
+            self.end = max(self.end, step + 1)
+            if step < self.size:  # else steps are missing, since there is one record each at least
+                self._put(step, place << _PLACE_BITS | number, is_commands=bool(is_commands))
+
+    def _put(self, step: int, record: int, *, is_commands: bool) -> None:
+        if not is_commands:
+            self.events[step] = record
+        elif self._commands[step] >> _PLACE_BITS == record >> _PLACE_BITS:
+            self._more.setdefault(step, []).append(record)
         else:
-            where.commands = [(segment, number)]
+            self._commands[step] = record
+            self._more.pop(step, None)
+
+    def _load(self, record: int) -> Body:
+        segment = self._segments[record >> _PLACE_BITS]
+        return segment.load(record & ((1 << _PLACE_BITS) - 1))
 
 
-def _step(number: int, where: _Where) -> Step:
-    assert where.event is not None
-    segment, index = where.event
-    event = cast("EventRecord", segment.load(index))
-    commands: list[CommandRecord] = []
-    for segment, index in where.commands:
-        commands += cast("list[CommandRecord]", cast("Handled", segment.load(index)).commands)
-    return Step(number, event, tuple(commands), handled=bool(where.commands))
+_PLACE_BITS = 40
 
 
 def _int_size(number: int) -> int:

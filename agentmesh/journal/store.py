@@ -210,11 +210,11 @@ class Store:
         return load_info(_read_info(self.files, path), join(path, INFO))
 
     def _path(self, run_id: str) -> str:
-        if not _RUN_ID.fullmatch(run_id):
+        if not _RUN_ID.fullmatch(run_id) or run_id in (LATEST, _KEY):
             raise UsageError(
                 f"{run_id!r} can't be the id of a run.",
-                cause="It becomes a directory's name.",
-                fix="Use up to 128 letters, digits, dots, underscores and hyphens.",
+                cause="It becomes a directory's name, by which people find the run.",
+                fix="Use up to 128 letters, digits, dots, underscores and hyphens; not 'latest'.",
             )
         return join(self.root, run_id)
 

@@ -240,6 +240,18 @@ def test_a_disk_that_fails_takes_no_more(tmp_path: Path, monkeypatch: pytest.Mon
     log.close()
 
 
+def test_a_record_that_cannot_be_written_leaves_no_trace(tmp_path: Path) -> None:
+    """A number of more than 64 bits: what comes before and after is not harmed."""
+    log = new_log(tmp_path)
+    log.event("B/1", 0, delivered(1))
+    with pytest.raises(OverflowError):
+        log.event("B/1", 1, delivered(2, "x" * 1000, n=2**64))
+    log.event("B/1", 1, delivered(3))
+    log.close()
+
+    assert bodies(log.path)[1:] == [delivered(1), delivered(3)]
+
+
 def test_a_folder_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) -> None:
     """Where the folder should be there is a file."""
     (tmp_path / "events").write_text("")

@@ -76,6 +76,17 @@ def test_a_step_that_led_to_nothing_is_told_from_one_cut_short(directory: RunDir
     assert [step.handled for step in steps(directory)] == [True, False]
 
 
+def test_commands_may_come_in_parts(directory: RunDirectory) -> None:
+    """A host writes down early what a long step has issued so far."""
+    log = directory.log_writer("one", PLAIN)
+    log.event(AGENT, 0, delivered(0))
+    for number in range(3):
+        log.commands(AGENT, 0, [done(number)])
+    log.close()
+
+    assert steps(directory)[0].commands == (done(0), done(1), done(2))
+
+
 def test_an_agent_that_moved_reads_as_one(directory: RunDirectory) -> None:
     """It was drained from one host and went on at another."""
     first, second = directory.log_writer("one", PLAIN), directory.log_writer("two", PLAIN)

@@ -92,7 +92,9 @@ def test_an_empty_store_says_that_it_is_empty(tmp_path: Path) -> None:
         Store(tmp_path).open_run()
 
 
-@pytest.mark.parametrize("run_id", ["", "../x", "a/b", ".hidden", "x" * 200, "a b", "a\n"])
+@pytest.mark.parametrize(
+    "run_id", ["", "../x", "a/b", ".hidden", "x" * 200, "a b", "a\n", "latest", "redaction.key"]
+)
 def test_an_id_that_is_no_folder_is_refused(tmp_path: Path, run_id: str) -> None:
     """Ids come from command lines and from other people's programs."""
     with pytest.raises(UsageError, match="can't be the id of a run"):
