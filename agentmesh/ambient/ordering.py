@@ -1,12 +1,16 @@
-"""The order in which asyncio starts coroutines that it was given together.
+"""The order in which asyncio starts coroutines that it was given together, and lists tasks.
 
 `asyncio.as_completed` makes a set of what it is given before it starts it. Tasks of
 an agent's loop hash alike in every process, but coroutines hash by address: which
 one starts first would be anybody's guess. Inside a handler they start in the order
 in which they were written.
 
+`asyncio.all_tasks` picks a loop's tasks from those of the whole process. Where hashes
+collide in the set that it returns, their order would tell what else the process does.
+
 Only the name `set` as `asyncio.tasks` sees it is replaced, so that it does not matter
-how a program imported `as_completed`.
+how a program imported `as_completed`; `all_tasks` is replaced in asyncio, and a
+library that imported it by name before has the original.
 """
 
 import asyncio
@@ -14,7 +18,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from agentmesh.ambient import guest
-from agentmesh.ambient.references import Undo
+from agentmesh.ambient.references import Undo, set_attribute
 
 
 def _set(items: Iterable[Any] = ()) -> set[Any] | dict[Any, None]:
@@ -27,11 +31,27 @@ def _set(items: Iterable[Any] = ()) -> set[Any] | dict[Any, None]:
     return set(listed)
 
 
+_real_all_tasks = asyncio.all_tasks
+
+
+def _all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
+    """Return a loop's tasks that are not done; inside a handler, in a repeatable order."""
+    found = _real_all_tasks(loop)
+    if guest.current() is None:
+        return found
+    return set(sorted(found, key=hash))  # noqa: C414 - in which order they are put in matters
+
+
 def patch() -> Undo:
-    """Replace the name; returns what takes it away again."""
+    """Replace the names; returns what takes them away again."""
     asyncio.tasks.set = _set  # type: ignore[attr-defined]
+    undo_all_tasks = [
+        set_attribute(module, "all_tasks", _all_tasks) for module in (asyncio, asyncio.tasks)
+    ]
 
     def undo() -> None:
         vars(asyncio.tasks).pop("set", None)
+        for each in undo_all_tasks:
+            each()
 
     return undo
