@@ -227,7 +227,7 @@ class Store:
     def _unknown(self, name: str) -> AgentMeshError:
         if not self.files.exists(self.root):
             return StoreError(
-                f"There is no store at {self.location}.",
+                f"There is no store at {shown(self.location)}.",
                 cause="Runs are kept under .agentmesh/runs of the directory they started in.",
                 fix="Change to that directory, or name the store with --store or AGENTMESH_STORE.",
                 path=self.root,
@@ -237,12 +237,19 @@ class Store:
         near = starting or difflib.get_close_matches(name, ids, _NEAREST) or ids[-_NEAREST:]
         problem = f"{len(starting)} runs start with" if len(starting) > 1 else "There is no run"
         return UnknownRunError(
-            f"{problem} {name!r} in {self.location}.",
+            f"{problem} {name!r} in {shown(self.location)}.",
             cause=f"The nearest are {', '.join(near[-_NEAREST:])}." if near else "It has no runs.",
             fix="List them with `agentmesh runs`, or name another store with --store.",
             run=name,
             nearest=near[-_NEAREST:],
         )
+
+
+def shown(location: str) -> str:
+    """Return a store's location as it may be printed: without the keys that a URL may have."""
+    before, separator, after = location.partition("://")
+    host, slash, path = after.partition("/")
+    return f"{before}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else location
 
 
 def _open_location(location: str, filesystem: Any) -> tuple[Files, str]:
@@ -267,12 +274,14 @@ def _open_url(location: str) -> tuple[Files, str]:
 
             opened, path = fsspec.core.url_to_fs(location)
         except (ImportError, ValueError, OSError) as other:
+            public = shown(location)
+            reasons = [str(each).replace(location, public) for each in (error, other)]
             raise StoreError(
-                f"The store {location} can't be opened: {error}.",
-                cause=f"pyarrow has no filesystem for {scheme}:// here, or it refused ({other}).",
+                f"The store {public} can't be opened: {reasons[0]}.",
+                cause=f"pyarrow has no filesystem for {scheme}://, or it refused ({reasons[1]}).",
                 fix="Use a path, s3://, gs:// or hdfs://, or install fsspec for other schemes.",
-                path=location,
-            ) from error
+                path=public,
+            ) from None  # what pyarrow says quotes the keys
         filesystem = fs.PyFileSystem(fs.FSSpecHandler(opened))
     return ArrowFiles(filesystem), path.rstrip("/")
 

@@ -14,7 +14,7 @@ from agentmesh.errors import (
 )
 from agentmesh.journal.redaction import Redactor
 from agentmesh.journal.run_info import Redaction, RunInfo
-from agentmesh.journal.store import Store
+from agentmesh.journal.store import Store, shown
 from tests.journal.helpers import delivered
 
 
@@ -180,3 +180,12 @@ def test_an_unknown_kind_of_url_is_named() -> None:
     """A typing error in the scheme."""
     with pytest.raises(StoreError, match=r"s4://bucket/runs can't be opened.*s4://"):
         Store("s4://bucket/runs")
+
+
+def test_keys_in_a_url_are_not_printed() -> None:
+    """Errors end up in logs and bug reports."""
+    with pytest.raises(StoreError, match=r"The store s4://bucket/runs can't") as caught:
+        Store("s4://AKIA123:secret@bucket/runs")
+
+    assert "secret" not in f"{caught.value} {caught.value.fields}"
+    assert shown("/plain/path@home") == "/plain/path@home"
