@@ -57,7 +57,13 @@ class Exchange(Scope):
         note: str = "",
         turn: Turn | None = None,
     ) -> int:
-        """Issue a `Send` and return the message's number."""
+        """Issue a `Send` and return the message's number.
+
+        Raises:
+            RunawayTurnError: The turn has sent far too much for one event.
+        """
+        if kind != kinds.CANCEL:
+            self.check_room()
         self.sent = number = self.sent + 1
         chain: tuple[str, ...] = ()
         if turn is not None:
@@ -103,6 +109,7 @@ class Exchange(Scope):
     def send_chunk(self, turn: Turn, type_: str, payload: bytes) -> None:
         """Send one item of a streamed answer; nobody waits for one after a `tell`."""
         if turn.envelope.kind == kinds.ASK:
+            self.check_room()
             self.answer(turn.envelope, kinds.CHUNK, type_, payload, turn.number)
 
     def on_answer(self, envelope: Envelope) -> None:
@@ -134,6 +141,7 @@ class Exchange(Scope):
             DeadlineExceededError: The turn's deadline has passed already.
         """
         turn = self._turn_in_time()
+        self.check_room()
         number = turn.next_number()
         effect_id = (turn.number, number)
         effect = Pending[bytes](self, turn, number)

@@ -49,8 +49,9 @@ class Leftovers:
         for task in tasks or ():
             if task.done():
                 self._report(task)
-            else:
-                self._watch(task)
+                continue
+            self._watch(task)
+            if not isinstance(task, _Closing):
                 task.cancel()
         if self._open:
             return False
@@ -84,7 +85,13 @@ class Leftovers:
 
 def closer(agen: AsyncGen, turn: Turn, loop: AgentLoop) -> AgentTask[None]:
     """Start to close a generator, on behalf of the turn that began it."""
-    return AgentTask(_close(agen), loop=loop, name="close-generator", context=turn.context)
+    return _Closing(_close(agen), loop=loop, name="close-generator", context=turn.context)
+
+
+class _Closing(AgentTask[None]):
+    """Closes a generator: clean-up itself, which the end of the turn does not cancel."""
+
+    __slots__ = ()
 
 
 async def _close(agen: AsyncGen) -> None:

@@ -30,23 +30,26 @@ class Outbox:
         self._withdrawn = False
 
     def issue(self, command: Command) -> None:
-        """Append a command to what this event causes.
-
-        Raises:
-            RunawayTurnError: There are `COMMANDS_MAX` already.
-        """
+        """Append a command to what this event causes."""
         out = self._out
         if out is None:
             return  # a finaliser, run by the garbage collector: no event caused it
-        if len(out) >= COMMANDS_MAX:
+        out.append(command)
+        if self.on_command is not None:
+            self.on_command(command)
+
+    def check_room(self) -> None:
+        """Refuse to let a turn issue without end; its own ending always has room.
+
+        Raises:
+            RunawayTurnError: There are `COMMANDS_MAX` commands already.
+        """
+        if self._out is not None and len(self._out) >= COMMANDS_MAX:
             raise RunawayTurnError(
                 f"A turn issued {COMMANDS_MAX:,} commands for one event without ever waiting.",
                 cause="Usually a loop sends messages, or a stream yields, without an end.",
                 fix="Await a reply, an effect or am.sleep() inside the loop.",
             )
-        out.append(command)
-        if self.on_command is not None:
-            self.on_command(command)
 
     def issue_fresh(self, issue_id: IssueId, command: Command) -> None:
         """Issue what starts an effect or timer."""

@@ -83,12 +83,15 @@ class Scope(Outbox):
 
     def log(self, level: str, event: str, fields: bytes) -> None:
         """Issue a line for people."""
+        self.check_room()
         turn = self.turn_here()
         self.issue(commands.Log(turn.number if turn else 0, level, event, fields))
 
     def report(self, what: str, error: BaseException | None) -> None:
         """Log what asyncio could not deliver to anybody."""
-        self.log("error", what, b"{}" if error is None else describe(error))
+        turn = self.turn_here()
+        fields = b"{}" if error is None else describe(error)
+        self.issue(commands.Log(turn.number if turn else 0, "error", what, fields))
 
     def adopt_task(self, task: AgentTask[Any]) -> None:
         """Note a new task as belonging to the turn that created it."""
@@ -122,6 +125,7 @@ class Scope(Outbox):
 
     def start_timer(self, timer: AgentTimer) -> None:
         """Number a timer within its turn and ask the driver for it."""
+        self.check_room()
         turn = self.turn_here()
         if turn is None:
             self._outside += 1
