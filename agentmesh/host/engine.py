@@ -94,7 +94,7 @@ class Host:
         self._outbox: list[Envelope] = []
         self._for_client: list[Envelope] = []
         self._to_start: dict[tuple[str, int, int], StartEffect] = {}
-        self._scheduled = False
+        self._scheduled: asyncio.Handle | None = None
         self._failed: Exception | None = None
         self._after_tick: deque[tuple[int, Callable[[], None]]] = deque()
         self._taken = 0
@@ -123,6 +123,15 @@ class Host:
         """Call back once, at the end of the tick that handled and committed all taken in so far."""
         self._after_tick.append((self._taken + len(self._inbox), callback))
         self._schedule()
+
+    def pump_now(self) -> None:
+        """Handle what was taken in at once: a reply should not wait for the loop's next round.
+
+        Only from a callback of the loop, never from one of this host's own.
+        """
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._pump()
 
     def refuse(self, address: str, reason: str) -> None:
         """Let an agent end before its first message: whatever it is sent is a dead letter."""
@@ -160,12 +169,11 @@ class Host:
     # --- the pump ---------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if not self._scheduled and self._failed is None:
-            self._scheduled = True
-            self._loop.call_soon(self._pump)
+        if self._scheduled is None and self._failed is None:
+            self._scheduled = self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
-        self._scheduled = False
+        self._scheduled = None
         if self._failed is not None:
             return
         try:
