@@ -22,13 +22,20 @@ Then = Callable[[Any], None]
 
 
 def when_done(ref: "ray.ObjectRef[Any]", loop: asyncio.AbstractEventLoop, then: Then) -> None:
-    """Call back on a loop with a call's result, or with the exception it ended in."""
-    ref.future().add_done_callback(partial(_hand_over, loop, then))
+    """Call back on a loop with a call's result, or with the exception it ended in.
+
+    What `ref.future()` does, without the future: it costs a tenth of a call. The callback
+    holds the reference, so that Ray keeps the result until it is handed over.
+    """
+    ref._on_completed(partial(_hand_over, ref, loop, then))
 
 
-def _hand_over(loop: asyncio.AbstractEventLoop, then: Then, future: Any) -> None:
-    error = future.exception()
-    result = sorted_out(error) if error is not None else future.result()
+def _hand_over(
+    ref: "ray.ObjectRef[Any]", loop: asyncio.AbstractEventLoop, then: Then, result: Any
+) -> None:
+    del ref
+    if isinstance(result, BaseException):
+        result = sorted_out(result)
     if not loop.is_closed():
         loop.call_soon_threadsafe(then, result)
 

@@ -36,6 +36,8 @@ from agentmesh.errors import InternalError
 from agentmesh.fabric.frames import Frame, decode, encode
 from agentmesh.kernel.envelope import Envelope
 
+HEADER_BYTES = 120
+"""About what an envelope takes besides its payload."""
 NEVER = 1 << 62
 """Later than any time, in nanoseconds."""
 
@@ -48,10 +50,11 @@ class Limits:
     """Messages that may be under way in one direction: sent, and not yet journaled."""
     frame_messages: int = 512
     """Most messages in one frame."""
-    frame_bytes: int = 256 << 10
-    """Payload after which a frame is full; one message may be larger."""
+    frame_bytes: int = 88 << 10
+    """Size after which a frame is full; one message may be larger. Ray passes less than
+    100 KiB within the call, and more by its object store, which takes milliseconds."""
     unacked_bytes: int = 64 << 20
-    """Payload that may be under way in one direction, unless it is a single message."""
+    """Size that may be under way in one direction, unless it is a single message."""
     ack_delay_ns: int = 50_000_000
     """How long an acknowledgement waits for a frame that goes anyway."""
     resend_ns: int = 5_000_000_000
@@ -110,7 +113,7 @@ class Outgoing:
         filled = 0
         while len(batch) < most and filled < room:
             envelope = self._unsent.popleft()
-            size = len(envelope.payload) + len(envelope.note)
+            size = len(envelope.payload) + len(envelope.note) + HEADER_BYTES
             filled += size
             batch.append(envelope)
             self._unacked.append((envelope, size))
