@@ -159,7 +159,8 @@ class Execution:
             input=json.loads(redacted),
             seed=plan.seed,
             hash_seed=plan.settings.get("PYTHONHASHSEED"),
-            hash_fingerprint=environment.hash_fingerprint(),
+            # Handlers on Ray run in other processes, under the seed above.
+            hash_fingerprint=environment.hash_fingerprint() if self._driver == LOCAL else "",
             code=collect_code_version(Path(entry.file).parent if entry.file else Path.cwd()),
             sources=environment.sources(DEFINED),
             packages=environment.packages(),

@@ -5,6 +5,7 @@ goes wrong in between is in `run.json` and in the journal.
 """
 
 import secrets
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
@@ -13,7 +14,7 @@ from agentmesh.host.entry import entry_of, refuse_while_importing
 from agentmesh.host.plan import Plan
 from agentmesh.mesh import environment
 from agentmesh.mesh.execution import Execution, Progress
-from agentmesh.mesh.options import RunOptions, new_run_id, store_location
+from agentmesh.mesh.options import RunOptions, new_run_id, store_location, wants_local
 from agentmesh.mesh.outcome import Outcome
 from agentmesh.sdk import message as messages
 from agentmesh.sdk.agent import AgentType, check_message
@@ -112,7 +113,7 @@ def _plan(workflow: AgentType, message: Message | None, options: RunOptions) -> 
     )
     settings = effect_settings.collect(options.settings)
     settings.setdefault("TZ", environment.time_zone())
-    seed = environment.hash_seed()
+    seed = _hash_seed(options)
     if seed is not None:
         settings["PYTHONHASHSEED"] = seed
     return Plan(
@@ -128,3 +129,23 @@ def _plan(workflow: AgentType, message: Message | None, options: RunOptions) -> 
         redact_patterns=options.redact,
         drain_seconds=options.drain_seconds,
     )
+
+
+def _hash_seed(options: RunOptions) -> str | None:
+    """Return the seed of `hash(str)` where handlers run; None if only the process knows it.
+
+    On Ray, hosts are new processes and get a seed: the one of a Ray that is kept, because
+    its workers have started with it, or a random one.
+    """
+    own = environment.hash_seed()
+    if own is not None or wants_local(options):
+        return own
+    kept = None
+    if "ray" in sys.modules:
+        from agentmesh.fabric.cluster import kept_hash_seed
+
+        kept = kept_hash_seed()
+    return kept or str(secrets.randbelow(_HASH_SEEDS))
+
+
+_HASH_SEEDS = 2**32

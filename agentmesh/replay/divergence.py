@@ -101,7 +101,7 @@ def causes(
         detail = f"Python {info.python} -> {today.python}" if info.python != today.python else ""
         shown = [f"{n} {info.packages.get(n)} -> {today.packages.get(n)}" for n in changed[:3]]
         return "environment", "; ".join(filter(None, [detail, *shown])) + "."
-    if tainted_by_order and info.hash_fingerprint != today.hash_fingerprint:
+    if tainted_by_order and info.hash_fingerprint not in ("", today.hash_fingerprint):
         return "environment", (
             "the same commands come in another order, and the hash seed differs: usually the "
             "order of a set of strings. Replay under the recorded seed, or sort."
