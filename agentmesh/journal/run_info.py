@@ -5,7 +5,7 @@ whoever opens the run. Plain JSON: `jq .status run.json` works. Fields that a re
 does not know are kept when it writes the file again.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -13,7 +13,11 @@ from agentmesh.errors import JournalDamagedError, JournalVersionError
 from agentmesh.journal import strings
 from agentmesh.journal.records import JOURNAL_VERSION
 
-RUNNING, DONE, FAILED, CANCELLED, LOST = "running", "done", "failed", "cancelled", "lost"
+RUNNING: Final = "running"
+DONE: Final = "done"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+LOST: Final = "lost"
 
 Status = Literal["running", "done", "failed", "cancelled", "lost"]
 """`lost`: the driver went away without saying how the run ended."""
