@@ -270,6 +270,33 @@ class NewLoop(StandIn):
         return self.real(*args, **kwargs)
 
 
+class Connect(StandIn):
+    """anyio's ways to connect, which every HTTP client on httpcore takes.
+
+    anyio asks the loop in a group of tasks: refused there, what a user sees is
+    `unhandled errors in a TaskGroup`.
+    """
+
+    __slots__ = ()
+
+    def answer(self, *args: Any, **kwargs: Any) -> Any:
+        """Connect, or refuse to."""
+        if current() is not None:
+            given = [*args, *kwargs.values()][:2]
+            refuse(SOCKET, f"anyio.{self.name}({', '.join(map(shown, given))})")
+        return self.real(*args, **kwargs)
+
+
+ANYIO = "anyio._core._sockets"
+"""The module that has anyio's ways to connect."""
+
+
+def anyio_swaps() -> list[Swap]:
+    """Return stand-ins for anyio's ways to connect."""
+    wanted = [Connect.over(ANYIO, name) for name in ("connect_tcp", "connect_unix")]
+    return [each.swap() for each in wanted if each is not None]
+
+
 def swaps() -> list[Swap]:
     """Return stand-ins for what leaves a handler's thread without an audit event."""
     wanted = [

@@ -32,7 +32,11 @@ from agentmesh.errors import InternalError
 
 _lock = RLock()
 _undo: list[Undo] = []
-_WHEN_LOADED = {"ssl": randomness.ssl_swaps, **identifiers.IN_LIBRARIES}
+_WHEN_LOADED = {
+    "ssl": randomness.ssl_swaps,
+    escapes.ANYIO: escapes.anyio_swaps,
+    **identifiers.IN_LIBRARIES,
+}
 """Modules that may never be imported, and what to replace in them when they are."""
 
 

@@ -59,7 +59,7 @@ SOCKET = Escape(
     fix=_in_a_tool(
         "@am.tool(timeout=20, retries=2)\nasync def fetch(url: str) -> str: ...\n"
         "page = await fetch('https://example.org')  # in the handler",
-        "or give an HTTP client the recorded transport (am.openai() is such a client).",
+        "or give the library a client that records: am.http_client(), or am.openai().",
     ),
 )
 SUBPROCESS = Escape(

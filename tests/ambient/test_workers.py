@@ -12,7 +12,7 @@ import pytest
 
 from agentmesh.ambient import inside, uninstall
 from agentmesh.errors import EscapeError
-from tests.ambient.helpers import make_loop, run
+from tests.ambient.helpers import in_a_process, make_loop, run
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
@@ -92,3 +92,38 @@ def test_an_error_does_not_name_whoever_drives_the_loop() -> None:
 
     assert isinstance(loop.failures[0]["exception"], EscapeError)
     assert loop.failures[0]["exception"].fields["where"] == "library.py:3 (in start)"
+
+
+def test_a_client_of_anyio_is_told_how_to_be_recorded() -> None:
+    """An HTTP client that was given nothing: anyio would bury the refusal in a group of errors."""
+
+    async def handler() -> None:
+        await anyio.connect_tcp("localhost", 80)
+
+    with pytest.raises(EscapeError, match=r"am\.http_client\(\)") as refused:
+        run(handler())
+    assert refused.value.what.startswith("anyio.connect_tcp('localhost', 80) was refused")
+    assert "test_workers.py" in str(refused.value.fields["where"])
+
+
+def test_anyio_that_is_imported_in_a_handler_is_met_alike() -> None:
+    """A framework imports its HTTP client when it is first used."""
+    program = """
+        from agentmesh.ambient import install
+        from agentmesh.errors import EscapeError
+        from tests.ambient.helpers import run
+
+        install()
+
+        async def handler():
+            import anyio
+
+            try:
+                await anyio.connect_tcp("localhost", 80)
+            except EscapeError as error:
+                print(error.fields["call"])
+            print(await anyio.to_thread.run_sync(lambda: "in place"))
+
+        run(handler())
+    """
+    assert in_a_process(program).splitlines() == ["anyio.connect_tcp('localhost', 80)", "in place"]
