@@ -40,7 +40,8 @@ def test_payloads_can_be_queried_by_sql(tmp_path: Path) -> None:
 
     with am.open_run("r", store=str(tmp_path)) as opened:
         found = opened.sql(
-            "SELECT payload->>'$.text' AS text FROM events WHERE kind = 'delivered' AND handler = 'answer'"
+            "SELECT payload->>'$.text' AS text FROM events "
+            "WHERE kind = 'delivered' AND handler = 'answer'"
         )
 
     assert found["text"].to_pylist() == ["why"]

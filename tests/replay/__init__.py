@@ -1,0 +1,1 @@
+"""Replays: random programs, planted nondeterminism, reports."""

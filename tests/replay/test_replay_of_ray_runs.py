@@ -20,7 +20,7 @@ def test_hundreds_of_programs_run_on_ray_replay_without_divergence(
     seed: int, tmp_path: Path, other_process: OtherProcess
 ) -> None:
     """Messages race between hosts; whatever order they came in is the order of the record."""
-    source = Random(seed)  # noqa: S311 - a repeatable choice of programs
+    source = Random(seed)
     programs = [some_operations(source) for _ in range(PROGRAMS)]
 
     seen = am.run(
