@@ -8,7 +8,7 @@ unknown (try again), dead (tell the supervisor), and a bug (the host ends).
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import ray
 from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
@@ -27,7 +27,7 @@ def when_done(ref: "ray.ObjectRef[Any]", loop: asyncio.AbstractEventLoop, then: 
     What `ref.future()` does, without the future: it costs a tenth of a call. The callback
     holds the reference, so that Ray keeps the result until it is handed over.
     """
-    ref._on_completed(partial(_hand_over, ref, loop, then))
+    ref._on_completed(partial(_hand_over, ref, loop, then))  # noqa: SLF001 - as Ray Serve does
 
 
 def _hand_over(
@@ -109,4 +109,4 @@ class RayCalls:
 
 def _opened(result: Any) -> Any:
     """Return what the supervisor answered: a value, or an error as data."""
-    return rebuild(cast("bytes", result)) if isinstance(result, bytes) else result
+    return rebuild(result) if isinstance(result, bytes) else result

@@ -8,7 +8,10 @@ already, each host asks for it, which costs a new worker process.
 import contextlib
 import logging
 import os
+import secrets
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import ray
 
@@ -18,6 +21,7 @@ from agentmesh.fabric.options import RayOptions
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 HASH_SEED = "PYTHONHASHSEED"
+LOCAL = "local"
 
 _own: dict[str, str | None] = {}
 """Hash seed of the local Ray that this process started, by the session's name."""
@@ -38,7 +42,9 @@ def connected(options: RayOptions, hash_seed: str | None) -> Iterator[dict[str, 
         FabricError: There is no such cluster, or Ray does not start.
     """
     joined = ray.is_initialized()
-    if not joined:
+    if joined:
+        _check_same(options.address)
+    else:
         _init(options, hash_seed)
     try:
         yield _missing(hash_seed)
@@ -48,21 +54,16 @@ def connected(options: RayOptions, hash_seed: str | None) -> Iterator[dict[str, 
             ray.shutdown()
 
 
-def kept_hash_seed() -> str | None:
-    """Return the hash seed of the Ray that this process keeps; runs in it start faster with it."""
-    return next(iter(_own.values()), None) if ray.is_initialized() else None
-
-
 def _init(options: RayOptions, hash_seed: str | None) -> None:
-    address = options.address or os.environ.get(ADDRESS_VARIABLE) or "local"
-    local = address == "local"
-    arguments = {
+    address = options.address or os.environ.get(ADDRESS_VARIABLE) or LOCAL
+    arguments: dict[str, Any] = {
         "address": address,
         "log_to_driver": options.log_to_driver,
         "logging_level": logging.WARNING,
-        "configure_logging": True,
     }
+    local = address == LOCAL
     if local:
+        _choose_token()
         arguments |= {
             "num_cpus": options.num_cpus,
             "num_gpus": options.num_gpus,
@@ -74,14 +75,26 @@ def _init(options: RayOptions, hash_seed: str | None) -> None:
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise _unreachable(address, error) from error
     if local:
-        _own[ray.get_runtime_context().get_session_name()] = hash_seed
+        _own[_session_name()] = hash_seed
+
+
+def _check_same(address: str | None) -> None:
+    """Refuse to run somewhere else than asked for."""
+    here = ray.get_runtime_context().gcs_address
+    if address not in (None, "auto", LOCAL, here):
+        raise FabricError(
+            f"This process is connected to the Ray at {here}, not to {address}.",
+            cause="A process is connected to one Ray at a time; an earlier run or ray.init() did.",
+            fix="Leave the address away, or call ray.shutdown() first.",
+            address=address,
+        )
 
 
 @contextlib.contextmanager
 def _environment(hash_seed: str | None) -> Iterator[None]:
     """Let what is started inside inherit what all hosts need."""
-    wanted = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-    wanted = {name: os.environ.get(name, value) for name, value in wanted.items()}
+    quiet = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    wanted = {name: os.environ.get(name, value) for name, value in quiet.items()}
     if hash_seed is not None:
         wanted[HASH_SEED] = hash_seed
     before = {name: os.environ.get(name) for name in wanted}
@@ -96,15 +109,38 @@ def _environment(hash_seed: str | None) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def _choose_token() -> None:
+    """Keep a local Ray to this user, as Ray does by itself, without its warning.
+
+    Ray keeps the token in the user's home. Where that can't be written, in many a
+    container, this Ray gets a token of its own, in the environment of its processes.
+    """
+    mode = os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if mode != "token" or os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
+        return
+    folder = Path.home() / ".ray"
+    if not (folder / "auth_token").is_file():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            writable = os.access(folder, os.W_OK)
+        except OSError:
+            writable = False
+        if not writable:
+            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
 def _missing(hash_seed: str | None) -> dict[str, str]:
-    if hash_seed is None:
+    if hash_seed is None or _own.get(_session_name()) == hash_seed:
         return {}
-    session = ray.get_runtime_context().get_session_name()
-    return {} if _own.get(session) == hash_seed else {HASH_SEED: hash_seed}
+    return {HASH_SEED: hash_seed}
+
+
+def _session_name() -> str:
+    return str(ray.get_runtime_context().get_session_name())
 
 
 def _unreachable(address: str, error: Exception) -> FabricError:
-    if address == "local":
+    if address == LOCAL:
         return FabricError(
             f"Ray did not start on this machine: {first_line(error)}.",
             cause="Usually /tmp or /dev/shm is full, or a port is taken.",

@@ -6,10 +6,9 @@ Importable without Ray: what needs it is imported after its version was checked.
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from agentmesh.errors import FabricError, RunFailedError, rebuild
 from agentmesh.fabric.options import RayOptions
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 """Called now and then with the number of events handled."""
 
-GRACE_SECONDS = 30.0
-"""How long after the run's deadline the root may take to say that it has passed."""
-_POLL_SECONDS = 1.0
+GRACE_SECONDS = 60.0
+"""How long after the run's deadline the root may take to start, and to say that it has passed."""
+_POLL_SECONDS = 0.5
 
 
 def run(
@@ -42,7 +41,7 @@ def run(
         plan: The run.
         directory: The run's directory, made already.
         options: Where Ray is.
-        on_progress: Called about once a second.
+        on_progress: Called about twice a second.
 
     Returns:
         The root's `REPLY` or `FAIL`.
@@ -58,7 +57,8 @@ def run(
     from agentmesh.fabric.session import Session
 
     del directory  # hosts find it by the plan
-    with _terminable(), Session(plan, options or RayOptions()) as session:
+    with _Termination() as termination, Session(plan, options or RayOptions()) as session:
+        termination.install()  # again: Ray has put its own in place when it was started
         return _drive(session, plan, on_progress)
 
 
@@ -66,37 +66,57 @@ def _drive(session: "Session", plan: Plan, on_progress: Progress | None) -> Enve
     until = time.monotonic() + plan.deadline_seconds + GRACE_SECONDS
     while time.monotonic() < until:
         report = session.wait(_POLL_SECONDS, events=on_progress is not None)
+        if on_progress is not None:
+            on_progress(report.events)
         if report.failure:
             raise rebuild(report.failure)
         if report.answer is not None:
             session.drain()
             return report.answer
-        if on_progress is not None:
-            on_progress(report.events)
     raise FabricError(
-        f"The run's deadline passed {GRACE_SECONDS:g} s ago, and the workflow did not end.",
+        f"The workflow did not end within its {plan.deadline_seconds:g} s, and does not say why.",
         cause="Usually a handler blocks its host's loop: a computation, or a call that waits.",
         fix="Put blocking work into an @am.tool, which runs in a thread.",
     )
 
 
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """While entered, SIGTERM ends the run as an error instead of killing the process."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+class _Termination:
+    """While entered, SIGTERM ends the run as an error instead of killing the process.
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
+    Ray swallows what a signal's handler raises while it waits, unless it is a
+    KeyboardInterrupt: so that is raised, and exchanged when it has come out.
+    """
+
+    def __init__(self) -> None:
+        self._terminated = False
+        self._main = threading.current_thread() is threading.main_thread()
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        self._before = self.install()
+        return self
+
+    def install(self) -> Any:
+        """Handle SIGTERM from now on; return what did before."""
+        return signal.signal(signal.SIGTERM, self._on_signal) if self._main else None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._main:
+            signal.signal(signal.SIGTERM, self._before)
+        if self._terminated and isinstance(error, KeyboardInterrupt):
+            raise RunFailedError(
+                "The run was told to terminate (SIGTERM).",
+                cause="Usually the job was stopped, or the machine shuts down.",
+                fix="What happened until then is in the journal: `agentmesh show`.",
+            ) from None
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        raise RunFailedError(
-            "The run was told to terminate (SIGTERM).",
-            cause="Usually the job was stopped, or the machine shuts down.",
-            fix="What happened until then is in the journal: `agentmesh show`.",
-        )
-
-    before = signal.signal(signal.SIGTERM, on_signal)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        if not self._terminated:  # a second one must not interrupt the cleaning up
+            self._terminated = True
+            raise KeyboardInterrupt

@@ -6,10 +6,11 @@ message leaves from here, and the root's answer arrives here.
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from agentmesh.errors import AgentMeshError, FabricError, describe, rebuild
 from agentmesh.fabric.directory import Located
@@ -21,6 +22,8 @@ from agentmesh.fabric.process import Identity, Status
 from agentmesh.host.plan import Plan
 from agentmesh.kernel.envelope import CLIENT, FAIL, REPLY, Envelope, agent_type_of
 from agentmesh.sdk.agent import Placement
+
+T = TypeVar("T")
 
 STOP_SECONDS = 0.8
 """How long open turns may take to end when they are told to."""
@@ -128,10 +131,8 @@ class Ensemble:
 
     async def wait(self, seconds: float, *, events: bool = False) -> Report:
         """Wait until the run has ended, but not longer than so many seconds."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), seconds)
-        except TimeoutError:
-            pass
         handled = sum(status.events for status in await self._statuses()) if events else 0
         return Report(answer=self._answer, failure=self._failure, events=handled)
 
@@ -221,6 +222,8 @@ class Ensemble:
         except TimeoutError:
             handle.kill()
             raise _unplaceable(spec, seconds, self._factory.offer()) from None
+        except AgentMeshError as error:
+            raise _unfit(spec, error) from error
         if problem:
             handle.kill()
             raise _unfit(spec, rebuild(problem))
@@ -311,7 +314,7 @@ _PAUSE_SECONDS = 0.002
 _PAUSE_SECONDS_MOST = 0.1
 
 
-async def _all_within(seconds: float, work: list[Awaitable[Status]]) -> list[Status]:
+async def _all_within(seconds: float, work: Sequence[Awaitable[T]]) -> list[T]:
     """Wait for all; return what came in time without an error."""
     if not work:
         return []
@@ -333,12 +336,9 @@ def _unplaceable(spec: HostSpec, seconds: float, offer: str) -> FabricError:
 
 
 def _unfit(spec: HostSpec, problem: Exception) -> FabricError:
-    error = FabricError(
-        f"The host of {spec.agent_type} could not start: {problem}",
-        agent_type=spec.agent_type,
+    return FabricError(
+        f"The host of {spec.agent_type} could not start: {problem}", agent_type=spec.agent_type
     )
-    error.__cause__ = problem
-    return error
 
 
 def _lost(member: _Member, reason: str) -> FabricError:

@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from agentmesh import ambient
@@ -24,7 +25,7 @@ from agentmesh.fabric.link import Link
 from agentmesh.fabric.peer import Call, Peer
 from agentmesh.host.engine import Host
 from agentmesh.host.entry import load
-from agentmesh.host.plan import Plan
+from agentmesh.host.plan import Entry, Plan
 from agentmesh.journal.log import LogWriter
 from agentmesh.journal.store import Store
 from agentmesh.kernel.envelope import CLIENT, Envelope, agent_type_of
@@ -299,9 +300,26 @@ def _spare_the_collector() -> None:
 
 def _open(identity: Identity, plan: Plan) -> tuple[RunContext, LogWriter]:
     """Import the program and start this host's log."""
-    program, _ = load(plan.entry)
+    program, _ = load(found_here(plan.entry))
     store = Store(plan.store)
     directory = store.attach(plan.run_id)
     redactor = store.redactor_for(directory.info)
     log = directory.log_writer(identity.name, redactor)
     return plan.context(program, redactor), log
+
+
+def found_here(entry: Entry) -> Entry:
+    """Return where the program is on this node.
+
+    A job's directory may be unpacked at another place on each node; Ray starts workers in
+    it, so that the file is found by the end of its path.
+    """
+    if not entry.file or Path(entry.file).is_file():
+        return entry
+    parts = Path(entry.file).parts[1:]
+    for start in range(len(parts)):
+        candidate = Path.cwd().joinpath(*parts[start:])
+        if candidate.is_file():
+            path = (str(candidate.parent), str(Path.cwd()), *entry.sys_path)
+            return replace(entry, file=str(candidate), sys_path=path)
+    return entry

@@ -9,7 +9,7 @@ puts the client's few frames in order.
 """
 
 import asyncio
-import time
+import contextlib
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ from agentmesh.fabric.peer import Call
 from agentmesh.fabric.placement import HostSpec
 from agentmesh.fabric.process import Identity, Status
 from agentmesh.host.plan import Plan
+from agentmesh.kernel.envelope import CLIENT
 from agentmesh.sdk.agent import Placement
 
 NAME = "supervisor"
@@ -58,7 +59,7 @@ class SupervisorActor:
     def __init__(self, plan: Plan, environment: Environment) -> None:
         self._plan = plan
         self._ensemble = Ensemble(plan, RayFactory(plan, environment))
-        self._asked_at = time.monotonic()
+        self._asked = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -68,12 +69,12 @@ class SupervisorActor:
 
     async def wait(self, seconds: float, *, events: bool = False) -> Report:
         """Wait until the run has ended, but not longer than so many seconds."""
-        self._asked_at = time.monotonic()
+        self._asked.set()
         return await self._ensemble.wait(seconds, events=events)
 
     async def finish(self, reason: str, drain_seconds: float) -> None:
         """End the run: drain, end what is open, close logs, end the hosts."""
-        self._asked_at = time.monotonic()
+        self._asked.set()
         await self._ensemble.finish(reason, drain_seconds)
 
     async def locate(self, wanted: dict[str, Placement | None]) -> Located | bytes:
@@ -85,7 +86,7 @@ class SupervisorActor:
 
     async def contact(self, host: str) -> tuple[int, object]:
         """Say which life a host is in, and what it is called by."""
-        if host == "@client":
+        if host == CLIENT:
             return 1, ray.get_runtime_context().current_actor
         return self._ensemble.contact(host)
 
@@ -99,10 +100,12 @@ class SupervisorActor:
 
     async def _watch_driver(self) -> None:
         """End everything when nobody has asked for too long."""
-        while time.monotonic() - self._asked_at < LEASE_SECONDS:
-            await asyncio.sleep(LEASE_SECONDS / 10)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                await asyncio.wait_for(self._asked.wait(), LEASE_SECONDS)
+                self._asked.clear()
         await self._ensemble.finish("stop", 0.0)
-        ray.actor.exit_actor()
+        ray.kill(ray.get_runtime_context().current_actor)
 
 
 class RayFactory:
@@ -116,7 +119,8 @@ class RayFactory:
     def __init__(self, plan: Plan, environment: Environment) -> None:
         self._plan = plan
         self._environment = environment
-        self._actor = ray.remote(concurrency_groups=GROUPS)(HostActor)
+        # Ray's hints know neither this option nor what it returns.
+        self._actor: Any = ray.remote(concurrency_groups=GROUPS)(HostActor)  # type: ignore[call-overload]
 
     def create(self, spec: HostSpec, identity: Identity) -> "RayHost":
         """Start a host; it may take a while until it is ready."""
@@ -150,7 +154,7 @@ class RayFactory:
     def offer(self) -> str:
         """Say what the cluster has, for errors."""
         nodes = [_shown(node) for node in _nodes()]
-        free = _shown({"Resources": ray.available_resources()})
+        free = _shown({"Resources": ray.available_resources()})  # type: ignore[no-untyped-call]
         return f"The cluster has {len(nodes)} node(s): {'; '.join(nodes)}. Free now: {free}."
 
 
@@ -210,7 +214,7 @@ async def _result(ref: Any) -> object:
 
 
 def _nodes() -> list[dict[str, Any]]:
-    return [node for node in ray.nodes() if node.get("Alive")]
+    return [node for node in ray.nodes() if node.get("Alive")]  # type: ignore[no-untyped-call]
 
 
 def _fits(placement: Placement, node: dict[str, Any]) -> bool:
