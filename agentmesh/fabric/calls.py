@@ -58,7 +58,7 @@ def sorted_out(error: BaseException) -> Exception:
 def first_line(error: BaseException) -> str:
     """Return what Ray says in short; its texts run over many lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:3]).rstrip(".") or type(error).__name__
+    return " ".join(lines[:2]).rstrip(".") or type(error).__name__
 
 
 def call_of(handle: Any, loop: asyncio.AbstractEventLoop) -> Call:

@@ -63,13 +63,12 @@ def _init(options: RayOptions, hash_seed: str | None) -> None:
     }
     local = address == LOCAL
     if local:
-        _choose_token()
         arguments |= {
             "num_cpus": options.num_cpus,
             "num_gpus": options.num_gpus,
             "include_dashboard": options.include_dashboard,
         }
-    with _environment(hash_seed if local else None):
+    with _environment(hash_seed if local else None), _token_chosen():
         try:
             ray.init(**arguments)
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
@@ -109,24 +108,36 @@ def _environment(hash_seed: str | None) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _choose_token() -> None:
-    """Keep a local Ray to this user, as Ray does by itself, without its warning.
+@contextlib.contextmanager
+def _token_chosen() -> Iterator[None]:
+    """Keep a local Ray to this user by a token, as Ray does by itself, without its warning.
 
-    Ray keeps the token in the user's home. Where that can't be written, in many a
+    Ray keeps the token in the user's home. Where that can't be written, as in many a
     container, this Ray gets a token of its own, in the environment of its processes.
     """
-    mode = os.environ.setdefault("RAY_AUTH_MODE", "token")
-    if mode != "token" or os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
-        return
+    if os.environ.get("RAY_AUTH_MODE", "token") == "token" and not _can_keep_token():
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    logger = logging.getLogger("ray._private.authentication.authentication_token_setup")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _can_keep_token() -> bool:
+    """Tell whether Ray finds a token, or can write one."""
+    if os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
+        return True
     folder = Path.home() / ".ray"
-    if not (folder / "auth_token").is_file():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            writable = os.access(folder, os.W_OK)
-        except OSError:
-            writable = False
-        if not writable:
-            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    if (folder / "auth_token").is_file():
+        return True
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def _missing(hash_seed: str | None) -> dict[str, str]:
