@@ -330,6 +330,7 @@ class Cell(Exchange):
     def _end_by_force(self) -> None:
         """End what did not end by itself: the cell handles nothing more."""
         self.loop.discard_ready()
+        self._drop_mailbox()
         for turn in list(self.turns.values()):
             assert turn.task is not None
             turn.context.run(close_by_force, turn.task)
@@ -337,7 +338,6 @@ class Cell(Exchange):
         for left in list(self._leftovers.values()):
             left.turn.context.run(left.end_by_force)
         self._leftovers.clear()
-        self._drop_mailbox()
         self.take_back(lambda _number: True)
         self.loop.discard_ready()
 

@@ -71,7 +71,6 @@ class Outbox:
 
     def open_out(self) -> None:
         """Begin to collect commands."""
-        assert self._out is None
         self._out = []
 
     def take_out(self) -> list[Command]:

@@ -25,6 +25,9 @@ START = 1_700_000_000_000_000_000
 """Time of each test cell's first event; all other times here count from it."""
 MS = 1_000_000
 
+CELLS: list[Cell] = []
+"""The cells that the running test made; they are closed after it, as a driver does."""
+
 
 class Functions:
     """A behaviour whose handlers are plain functions."""
@@ -67,6 +70,7 @@ def cell_of(
     if handler is not None:
         handlers["h"] = handler
     cell = Cell(Functions(handlers, **options))
+    CELLS.append(cell)
     assert cell.handle(events.Started(START, address, seed, RULES, state)) == []
     return cell
 
