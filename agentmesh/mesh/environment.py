@@ -4,9 +4,7 @@ import hashlib
 import os
 import platform
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -58,35 +56,6 @@ def hash_seed() -> str | None:
 def hash_fingerprint() -> str:
     """Return something that differs between processes whose hash seeds differ."""
     return f"{hash('agentmesh: which order has a set of strings?') & 0xFFFFFFFFFFFFFFFF:016x}"
-
-
-def time_zone() -> str:
-    """Return the name of the local time zone: naive `datetime.now()` depends on it."""
-    named = os.environ.get("TZ", "")
-    if named:
-        return named
-    link = Path("/etc/localtime")
-    target = str(link.resolve()) if link.is_symlink() else ""
-    return target.partition("zoneinfo/")[2] or "UTC"
-
-
-@contextmanager
-def in_time_zone(name: str) -> Iterator[None]:
-    """Give this process another local time zone for a while; an empty name changes nothing."""
-    before = os.environ.get("TZ")
-    if not name or name == time_zone():
-        yield
-        return
-    os.environ["TZ"] = name
-    time.tzset()
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["TZ"]
-        else:
-            os.environ["TZ"] = before
-        time.tzset()
 
 
 def sources(agent_types: Iterable[AgentType]) -> dict[str, str]:

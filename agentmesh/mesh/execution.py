@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agentmesh.errors import AgentMeshError, RunFailedError, describe, rebuild
+from agentmesh.fabric.jobs import submission
 from agentmesh.host.plan import Plan
 from agentmesh.journal import strings
 from agentmesh.journal.code_version import collect_code_version
@@ -145,7 +146,7 @@ class Execution:
         )
 
     def _info(self) -> RunInfo:
-        plan, entry = self._plan, self._plan.entry
+        plan, entry, job = self._plan, self._plan.entry, submission()
         redacted = self._redactor.json(plan.input_payload)
         return RunInfo(
             id=plan.run_id,
@@ -167,6 +168,7 @@ class Execution:
             python=environment.python_version(),
             agentmesh=environment.packages().get("agentmesh", ""),
             driver=self._driver,
+            submission_id=job.submission_id if job is not None else "",
             settings=dict(plan.settings),
             durability=plan.durability,
             rules=RULES,

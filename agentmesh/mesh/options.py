@@ -1,5 +1,6 @@
 """What can be chosen about a run, and where runs are stored unless somebody says otherwise."""
 
+import itertools
 import os
 import secrets
 import time
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentmesh.errors import UsageError
+from agentmesh.fabric.jobs import durable_store, submission
 from agentmesh.host.plan import DURABILITY_DISK, DURABILITY_PROCESS
 from agentmesh.sdk.duration import Duration
 
@@ -62,9 +64,13 @@ class RunOptions:
 
 
 def store_location(chosen: str | None = None) -> str:
-    """Return where runs are kept: what was chosen, `AGENTMESH_STORE`, or `./.agentmesh/runs`."""
+    """Return where runs are kept: what was chosen, `AGENTMESH_STORE`, or `./.agentmesh/runs`.
+
+    A submitted job works in a copy that Ray deletes: runs go to the user's home then.
+    """
     location = chosen or os.environ.get(STORE_VARIABLE) or STORE_DEFAULT
-    return location if "://" in location else str(Path(location).expanduser().absolute())
+    absolute = location if "://" in location else str(Path(location).expanduser().absolute())
+    return durable_store(absolute)
 
 
 def wants_local(options: RunOptions) -> bool:
@@ -76,6 +82,21 @@ def new_run_id() -> str:
     """Return an id that sorts by time: `20261123-184530-3f9c2d`."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     return f"{stamp}-{secrets.token_hex(3)}"
+
+
+def next_run_id() -> str:
+    """Return the id of a run that nobody named: a submitted job's own, if this is one.
+
+    A job that runs several workflows gets `<id>`, `<id>-2`, `<id>-3`.
+    """
+    job = submission()
+    if job is None:
+        return new_run_id()
+    number = next(_of_this_job)
+    return job.submission_id if number == 1 else f"{job.submission_id}-{number}"
+
+
+_of_this_job = itertools.count(1)
 
 
 def check_run_id(run_id: str) -> None:

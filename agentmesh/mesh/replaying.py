@@ -28,6 +28,7 @@ def replay_run(
     *,
     store: str | None = None,
     agents: Sequence[str] = (),
+    program: str | Path | None = None,
     on_progress: Progress | None = None,
 ) -> Report:
     """Re-execute a stored run and compare every command with the record.
@@ -38,6 +39,7 @@ def replay_run(
         name: The run's id or the start of it, its directory, or `latest`.
         store: Where runs are kept.
         agents: Addresses (`Type/key`) or agent types to replay; all by default.
+        program: The program's file, when it is not where it ran.
         on_progress: Called now and then.
 
     Returns:
@@ -52,16 +54,15 @@ def replay_run(
     started = time.perf_counter()
     opened = Store(store_location(store))
     with opened.open_run(name) as run:
-        replayer = replayer_of(run, opened.redactor_for(run.info))
-        with environment.in_time_zone(str(run.info.settings.get("TZ", ""))):
-            report = replayer.replay(chosen(run, agents), on_progress)
+        replayer = replayer_of(run, opened.redactor_for(run.info), program)
+        report = replayer.replay(chosen(run, agents), on_progress)
     report.seconds = time.perf_counter() - started
     return report
 
 
-def replayer_of(run: Run, redactor: Redactor) -> Replayer:
+def replayer_of(run: Run, redactor: Redactor, file: str | Path | None = None) -> Replayer:
     """Import a run's program and return what replays its cells."""
-    program, _ = load(entry_from(run.info))
+    program, _ = load(entry_from(run.info, file))
     context = RunContext(
         run_id=run.id,
         program=program,
@@ -81,12 +82,31 @@ def today() -> Today:
     )
 
 
-def entry_from(info: RunInfo) -> Entry:
-    """Return where a recorded run's workflow is defined."""
+def entry_from(info: RunInfo, program: str | Path | None = None) -> Entry:
+    """Return where a recorded run's workflow is defined, on this machine.
+
+    Args:
+        info: The recorded run.
+        program: The file to take instead of the recorded one.
+    """
     entry = info.entry
-    return Entry(
-        module=entry.module, file=entry.file, workflow=info.workflow, sys_path=entry.sys_path
-    )
+    file = str(program) if program is not None else _where_it_is_now(entry.file)
+    path = entry.sys_path
+    if file != entry.file:
+        path = (str(Path(file).resolve().parent), *path)
+    return Entry(module=entry.module, file=file, workflow=info.workflow, sys_path=path)
+
+
+def _where_it_is_now(recorded: str) -> str:
+    """Look for a program that is not where it ran: a submitted job's copy, another machine."""
+    if not recorded or Path(recorded).is_file():
+        return recorded
+    parts = Path(recorded).parts
+    for start in range(1, len(parts)):
+        here = Path(*parts[start:])
+        if here.is_file():
+            return str(here.absolute())
+    return recorded
 
 
 def chosen(run: Run, agents: Sequence[str]) -> list[str]:

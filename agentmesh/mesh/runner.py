@@ -9,12 +9,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
+from agentmesh.ambient.time_zone import time_zone
 from agentmesh.effects import settings as effect_settings
 from agentmesh.host.entry import entry_of, refuse_while_importing
 from agentmesh.host.plan import Plan
 from agentmesh.mesh import environment
 from agentmesh.mesh.execution import Execution, Progress
-from agentmesh.mesh.options import RunOptions, new_run_id, store_location, wants_local
+from agentmesh.mesh.options import RunOptions, next_run_id, store_location, wants_local
 from agentmesh.mesh.outcome import Outcome
 from agentmesh.sdk import message as messages
 from agentmesh.sdk.agent import AgentType, check_message
@@ -112,12 +113,12 @@ def _plan(workflow: AgentType, message: Message | None, options: RunOptions) -> 
         else workflow.deadline_seconds
     )
     settings = effect_settings.collect(options.settings)
-    settings.setdefault("TZ", environment.time_zone())
+    settings.setdefault("TZ", time_zone())
     seed = _hash_seed(options)
     if seed is not None:
         settings["PYTHONHASHSEED"] = seed
     return Plan(
-        run_id=options.run_id or new_run_id(),
+        run_id=options.run_id or next_run_id(),
         entry=entry_of(workflow),
         input_type=type_name(message),
         input_payload=b"null" if message is None else messages.encode(message),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agentmesh import ambient
+from agentmesh.ambient.time_zone import in_time_zone
 from agentmesh.journal.encoding import BodyEncoder, comparable_record
 from agentmesh.journal.records import Sent, Step
 from agentmesh.kernel.cell import Cell
@@ -89,7 +90,8 @@ class Replayer:
             on_progress: Called now and then.
         """
         report = Report(run_id=self._run.id)
-        with _rare_collections():
+        zone = str(self._run.info.settings.get("TZ", ""))
+        with _rare_collections(), in_time_zone(zone):
             for address in addresses:
                 self._replay_cell(address, report, on_progress)
         report.sort()
