@@ -329,6 +329,7 @@ class Cell(Exchange):
 
     def _end_by_force(self) -> None:
         """End what did not end by itself: the cell handles nothing more."""
+        self._ends_by_force = True
         self.loop.discard_ready()
         self._drop_mailbox()
         for turn in list(self.turns.values()):

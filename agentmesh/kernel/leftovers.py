@@ -64,9 +64,12 @@ class Leftovers:
 
     def end_by_force(self) -> None:
         """End everything where it stands."""
-        for task in [*self._open, *(self.turn.tasks or ())]:
-            close_by_force(task)
+        tasks = list(self._open)
         self._open.clear()
+        while tasks:
+            for task in tasks:
+                close_by_force(task)
+            tasks, self.turn.tasks = self.turn.tasks or [], None  # some make new ones
 
     def _watch(self, task: AgentTask[Any]) -> None:
         self._open[task] = None

@@ -21,6 +21,7 @@ class Scope(Outbox):
     """Base of a cell: its turns, and which of them runs."""
 
     __slots__ = (
+        "_ends_by_force",
         "_leftovers",
         "_outside",
         "_random",
@@ -44,6 +45,7 @@ class Scope(Outbox):
         self.turns: dict[str, Turn] = {}
         """Open turns by the id of their message, oldest first."""
         self._leftovers: dict[int, Leftovers] = {}  # of finished turns, by the turn's number
+        self._ends_by_force = False  # nothing new is begun any more
         self._timers: dict[IssueId, AgentTimer] = {}  # set, neither fired nor cancelled
         self._outside = 0  # timers set outside any turn
         self._random: KeyedRandom | None = None  # of what runs outside any turn
@@ -112,6 +114,8 @@ class Scope(Outbox):
         What the collector finds is unreachable for the handler, so that to keep it until
         its turn ends is the same as if the collector had not run.
         """
+        if self._ends_by_force:
+            return
         number = id(agen)  # tidy: looked up, never ordered
         finished = [each.turn for each in list(self._leftovers.values())]
         for turn in [*list(self.turns.values()), *finished]:
