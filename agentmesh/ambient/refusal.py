@@ -73,8 +73,9 @@ SUBPROCESS = Escape(
 THREAD = Escape(
     name="a thread",
     why="A replay could not repeat it: nothing records when the thread runs and what it answers.",
-    fix="Make the function async and await it, or move it into a tool (sync tools run in "
+    fix="Await the function's asynchronous version, or move it into a tool (sync tools run in "
     "threads); if it can't be changed, declare the handler as one effect. For example:\n"
+    "    answer = await graph.ainvoke(question)  # not graph.invoke(question)\n"
     "    @am.tool\n    def count(text: str) -> int: ...  # runs in a thread, and is recorded\n"
     "    @am.handler(opaque=True)  # the whole handler becomes one recorded effect",
 )
