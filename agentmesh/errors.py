@@ -10,6 +10,7 @@ This module is the bottom of the package: it imports nothing of it.
 
 import builtins
 import json
+import re
 import traceback
 from collections.abc import Mapping
 from typing import Self, cast
@@ -278,6 +279,8 @@ def _remote_class(name: str) -> type[RemoteError]:
     original = getattr(builtins, short, None) if module == "builtins" else None
     if not (isinstance(original, type) and issubclass(original, Exception)):
         return RemoteError
+    if issubclass(original, StopIteration | StopAsyncIteration):
+        return RemoteError  # raised by an `await`, it would look like a result
     if name not in _REMOTE_AS_BUILTIN:
         for base in original.__mro__:  # the nearest class that `except` can catch it as
             try:
@@ -292,10 +295,19 @@ def _remote_class(name: str) -> type[RemoteError]:
 
 
 def _text_of(error: BaseException) -> str:
-    if isinstance(error, KeyError) and len(error.args) == 1:
-        return repr(error.args[0])  # str(KeyError("x")) is "'x'": keep what people know
-    return str(error)
+    if isinstance(error, BaseExceptionGroup):
+        inner = "; ".join(f"{type(each).__name__}: {_text_of(each)}" for each in error.exceptions)
+        return f"{error.message}: {inner}"
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 - the user's class; its fault must not hide the error
+        return f"(its text can't be read: {type(broken).__name__})"
 
 
 def _dump(value: object) -> bytes:
-    return json.dumps(value, default=str, sort_keys=True).encode()
+    text = json.dumps(value, default=str, sort_keys=True)
+    # Where an object lies in memory differs between a run and its replay.
+    return _ADDRESS.sub(" at 0x...", text).encode()
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
