@@ -54,6 +54,11 @@ def connected(options: RayOptions, hash_seed: str | None) -> Iterator[dict[str, 
             ray.shutdown()
 
 
+def kept_hash_seed() -> str | None:
+    """Return the hash seed of the Ray that this process keeps: a run with it starts faster."""
+    return next(iter(_own.values()), None) if ray.is_initialized() else None
+
+
 def _init(options: RayOptions, hash_seed: str | None) -> None:
     address = options.address or os.environ.get(ADDRESS_VARIABLE) or LOCAL
     arguments: dict[str, Any] = {
@@ -68,7 +73,7 @@ def _init(options: RayOptions, hash_seed: str | None) -> None:
             "num_gpus": options.num_gpus,
             "include_dashboard": options.include_dashboard,
         }
-    with _environment(hash_seed if local else None), _token_chosen():
+    with _environment(hash_seed if local else None), _token_chosen(local=local):
         try:
             ray.init(**arguments)
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
@@ -109,13 +114,14 @@ def _environment(hash_seed: str | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _token_chosen() -> Iterator[None]:
+def _token_chosen(*, local: bool) -> Iterator[None]:
     """Keep a local Ray to this user by a token, as Ray does by itself, without its warning.
 
     Ray keeps the token in the user's home. Where that can't be written, as in many a
     container, this Ray gets a token of its own, in the environment of its processes.
     """
-    if os.environ.get("RAY_AUTH_MODE", "token") == "token" and not _can_keep_token():
+    mode = os.environ.get("RAY_AUTH_MODE", "token")
+    if local and mode == "token" and not _can_keep_token():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     logger = logging.getLogger("ray._private.authentication.authentication_token_setup")
     level = logger.level

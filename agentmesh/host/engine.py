@@ -35,10 +35,17 @@ TICK_EVENTS_MAX = 512
 class Journal(Protocol):
     """What the engine needs of a log; `agentmesh.journal.log.LogWriter` is one."""
 
-    def open_cell(self, address: str) -> None: ...
-    def event(self, address: str, step: int, event: Event) -> None: ...
-    def commands(self, address: str, step: int, commands: Sequence[Command]) -> None: ...
-    def commit(self) -> None: ...
+    def open_cell(self, address: str) -> object:
+        """Announce an agent."""
+
+    def event(self, address: str, step: int, event: Event) -> None:
+        """Add an event, before the cell handles it."""
+
+    def commands(self, address: str, step: int, commands: Sequence[Command]) -> None:
+        """Add all that handling the event issued."""
+
+    def commit(self) -> None:
+        """Write what was added since the last time."""
 
 
 class Resident:
@@ -67,7 +74,7 @@ class Host:
         clock_ns: Wall clock.
     """
 
-    def __init__(  # noqa: PLR0913 - the seams of the engine, each named
+    def __init__(
         self,
         *,
         run: RunContext,

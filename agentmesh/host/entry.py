@@ -48,7 +48,9 @@ def _is_own(directory: str) -> bool:
     return not any(directory.startswith(path) for path in _INSTALLED)
 
 
-_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_INSTALLED = tuple(
+    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
 
 
 def load(entry: Entry) -> tuple[Program, AgentType]:

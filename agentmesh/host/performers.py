@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextvars import Context
 
 from agentmesh.errors import DeadlineExceededError, describe, traceback_of
-from agentmesh.kernel.pending import Performer
 from agentmesh.kernel.commands import StartEffect
 from agentmesh.kernel.events import EffectFailed, EffectFinished, EffectStreamed, Event
+from agentmesh.kernel.pending import Performer
 
 Inject = Callable[[str, Event], None]
 
@@ -55,8 +55,9 @@ class Performers:
                 self._inject(address, EffectStreamed(self._clock_ns(), turn, n, chunk))
 
         event: Event
+        limit = asyncio.timeout(self._seconds_left(command))
         try:
-            async with asyncio.timeout(self._seconds_left(command)) as limit:
+            async with limit:
                 result = await perform(emit)
             event = EffectFinished(self._clock_ns(), turn, n, result)
         except BaseException as error:  # noqa: BLE001 - becomes the effect's recorded end

@@ -78,4 +78,3 @@ class Plan:
         return RunContext(
             run_id=self.run_id, program=program, redactor=redactor, settings=dict(self.settings)
         )
-

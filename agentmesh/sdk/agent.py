@@ -132,14 +132,18 @@ def subscribe(topic: str, *, reentrant: bool = False) -> Callable[[F], F]:
         )
 
     def mark(function: F) -> F:
-        return _mark(function, HandlerOptions(reentrant=reentrant, topics=(topic,)))
+        return _set_mark(function, HandlerOptions(reentrant=reentrant, topics=(topic,)))
 
     return mark
 
 
 def _mark(function: F | None, options: HandlerOptions) -> F | Callable[[F], F]:
     if function is None:
-        return lambda function: _mark(function, options)  # type: ignore[return-value]
+        return lambda function: _set_mark(function, options)
+    return _set_mark(function, options)
+
+
+def _set_mark(function: F, options: HandlerOptions) -> F:
     if not callable(function):
         raise DefinitionError(
             f"@am.handler got {function!r} instead of a method.", fix="Put it above an `async def`."
@@ -169,7 +173,7 @@ def agent(
     resources: Mapping[str, float] | None = None,
     label_selector: Mapping[str, str] | None = None,
 ) -> Callable[[A], A]: ...
-def agent(  # noqa: PLR0913 - keyword-only options, documented one by one
+def agent(
     target: A | None = None,
     /,
     *,
@@ -225,7 +229,7 @@ def _define(
     placement: Placement,
     namespace: Mapping[str, object],
 ) -> AgentType:
-    shown = name or getattr(target, "__name__", repr(target))
+    shown: str = name or getattr(target, "__name__", "") or repr(target)
     check_name(shown)
     if not isinstance(concurrency, int) or concurrency < 1:
         raise DefinitionError(
@@ -261,9 +265,7 @@ def check_name(name: str) -> None:
         )
 
 
-def _read_class(
-    cls: type, name: str, namespace: Mapping[str, object]
-) -> dict[str, HandlerSpec]:
+def _read_class(cls: type, name: str, namespace: Mapping[str, object]) -> dict[str, HandlerSpec]:
     if cls.__init__ is not object.__init__:  # type: ignore[misc]
         raise DefinitionError(
             f"Agent {name} defines __init__, which nobody would call with arguments.",

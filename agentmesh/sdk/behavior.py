@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import cast
 
 from pydantic import ValidationError
@@ -153,7 +153,8 @@ def _call_opaque(
     if schema is not None:
         instance = schema.create(cast("type", agent_type.target), state)
         arguments = (instance, *arguments[1:])
-    result = asyncio.run(spec.function(*arguments))  # type: ignore[arg-type]
+    handling = cast("Coroutine[object, object, object]", spec.function(*arguments))
+    result: object = asyncio.run(handling)
     type_, reply = _encode_reply(spec, result)
     state = schema.dump(arguments[0]) if schema is not None else b"null"
     return message.encode([state.decode(), type_, reply.decode()])

@@ -17,7 +17,7 @@ from typing import TypeVar
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr, TypeAdapter, ValidationError
 
-SECRET_PREFIX = "am-secret:"
+SECRET_PREFIX = "am-secret:"  # noqa: S105 - a mark, not a secret
 """Marks a secret in JSON. The journal's redaction knows it too."""
 
 _SECRET_BYTES = b'"am-secret:'

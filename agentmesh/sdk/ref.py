@@ -7,11 +7,16 @@ sends the message. The agent lives from its first message on.
 
 from asyncio import events
 from collections.abc import AsyncIterator, Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from pydantic import ValidationError
 
-from agentmesh.errors import DefinitionError, InvalidMessageError, NotInHandlerError, UnknownAgentError
+from agentmesh.errors import (
+    DefinitionError,
+    InvalidMessageError,
+    NotInHandlerError,
+    UnknownAgentError,
+)
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.envelope import address
 from agentmesh.kernel.loop import AgentLoop
@@ -21,11 +26,16 @@ from agentmesh.sdk.message import Message
 from agentmesh.sdk.program import RunContext
 
 I = TypeVar("I")  # noqa: E741 - an instance of the agent class
+F = TypeVar("F", bound=Callable[..., object])
 
 KEY_DEFAULT = "main"
 
 
-def ref(agent: type[I] | Callable[..., object], key: str = KEY_DEFAULT) -> I:
+@overload
+def ref(agent: type[I], key: str = KEY_DEFAULT) -> I: ...  # type: ignore[overload-overlap]
+@overload
+def ref(agent: F, key: str = KEY_DEFAULT) -> F: ...
+def ref(agent: Any, key: str = KEY_DEFAULT) -> Any:
     """Return a reference to one agent.
 
     Args:
@@ -43,8 +53,8 @@ def ref(agent: type[I] | Callable[..., object], key: str = KEY_DEFAULT) -> I:
     check_key(key)
     if made.state is None:
         spec = next(iter(made.handlers.values()))
-        return cast("I", BoundHandler(address(made.name, key), spec))
-    return cast("I", AgentRef(made, key))
+        return BoundHandler(address(made.name, key), spec)
+    return AgentRef(made, key)
 
 
 def check_key(key: object) -> None:
@@ -52,7 +62,7 @@ def check_key(key: object) -> None:
     if not isinstance(key, str) or not key or any(char in key for char in "#\x1f\n"):
         raise DefinitionError(
             f"{key!r} can't be an agent's key.",
-            fix="Use a text that is not empty and has no '#', such as \"r1\" or a customer's number.",
+            fix="Use a text that is not empty and has no '#', such as \"r1\" or an order's number.",
         )
 
 
@@ -173,4 +183,3 @@ def current_cell() -> Cell:
 def current_run() -> RunContext:
     """Return what the running handler may know of its run."""
     return cast("RunContext", current_cell().run)
-

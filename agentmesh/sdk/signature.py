@@ -58,7 +58,7 @@ def read(
     if not (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)):
         raise DefinitionError(
             f"{what} ({where(function)}) is not asynchronous.",
-            fix=f"Write `async def {function.__name__}(...)`. Blocking work belongs into an @am.tool.",
+            fix=f"Write `async def {function.__name__}(...)`; blocking work goes into an @am.tool.",
         )
     hints = hints_of(function, what, namespace)
     accepts = _accepts(function, what, hints, method=method)
@@ -85,7 +85,7 @@ def hints_of(
         return typing.get_type_hints(function, localns=dict(namespace), include_extras=True)
     except NameError as error:
         raise DefinitionError(
-            f"A type hint of {what} ({where(function)}) names {error.name!r}, which is not defined.",
+            f"A type hint of {what} ({where(function)}) names {error.name!r}, which is unknown.",
             cause="Usually a missing import, or one under `if TYPE_CHECKING:`.",
             fix=f"Import {error.name!r} at run time: hints are routing and validation here.",
         ) from error
@@ -116,7 +116,7 @@ def _accepts(
             raise DefinitionError(
                 f"{what} ({where(function)}) takes {name_of(option)}, which is not a message.",
                 cause="What agents send each other is validated and journaled as a pydantic model.",
-                fix=f"Write `class {function.__name__.title().replace('_', '')}Request(am.Message)` "
+                fix=f"Write `class {_camel(function.__name__)}Request(am.Message)` "
                 "with the fields you need, and take that.",
             )
     return typing.cast("tuple[type[Message], ...]", options)
@@ -149,12 +149,12 @@ def adapter_of(hint: object, what: str) -> TypeAdapter[object]:
         DefinitionError: pydantic can't.
     """
     try:
-        return TypeAdapter(hint)
+        return TypeAdapter(typing.cast("type[object]", hint))
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise DefinitionError(
             f"{what} is {name_of(hint)}, which can't be written as JSON.",
-            cause="Values that leave a handler, and its agent's state, are stored as JSON by pydantic.",
-            fix="Use plain types, dataclasses or pydantic models; keep clients and connections out.",
+            cause="What leaves a handler, and its agent's state, is stored as JSON by pydantic.",
+            fix="Use plain types, dataclasses or pydantic models; no clients or connections.",
         ) from error
 
 
@@ -163,6 +163,10 @@ def name_of(hint: object) -> str:
     if isinstance(hint, type) and not typing.get_args(hint):
         return hint.__name__
     return str(hint).replace("typing.", "")
+
+
+def _camel(name: str) -> str:
+    return name.title().replace("_", "")
 
 
 def _is_union(hint: object) -> bool:

@@ -7,9 +7,9 @@ annotated would be lost, so setting one is refused.
 
 import copy
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -78,21 +78,23 @@ class StateSchema:
         Raises:
             StateError: The JSON does not fit the annotations.
         """
-        instance = cls.__new__(cls)
+        instance: object = object.__new__(cls)
+        needs_values = bool(state) or len(self.defaults) < len(self.hints)
+        given = self._decoded(state or b"{}") if needs_values else None
+        for name in self.hints:
+            value = _value(self.defaults[name]) if given is None else getattr(given, _field(name))
+            object.__setattr__(instance, name, value)
+        return instance
+
+    def _decoded(self, state: bytes) -> BaseModel:
         try:
-            values = message.decode(state or b"{}", pydantic.TypeAdapter(self.model)) if (
-                state or len(self.defaults) < len(self.hints)
-            ) else None
+            return message.decode(state, pydantic.TypeAdapter(self.model))
         except ValidationError as error:
             raise StateError(
                 f"Agent {self.name} can't start with this state: {message.problems(error)}.",
                 cause="Usually an attribute has no default and nobody gave it a value.",
                 fix=f"Give it a default, or start the agent with am.spawn({self.name}, key, ...).",
             ) from error
-        for name in self.hints:
-            value = _value(self.defaults[name]) if values is None else getattr(values, _field(name))
-            object.__setattr__(instance, name, value)
-        return instance
 
     def dump(self, instance: object) -> bytes:
         """Return an instance's state as JSON.
@@ -115,7 +117,9 @@ class StateSchema:
     def guard(self, cls: type) -> None:
         """Make setting an undeclared attribute on instances an error."""
         allowed = frozenset(self.hints)
-        plain = cls.__setattr__
+        # A base class that is an agent too has a guard of its own, with fewer names.
+        own = cast("Callable[[object, str, object], None]", cls.__setattr__)
+        plain = getattr(own, "__wrapped__", own)
 
         def set_declared(instance: object, name: str, value: object) -> None:
             if name not in allowed:
@@ -126,7 +130,8 @@ class StateSchema:
                 )
             plain(instance, name, value)
 
-        cls.__setattr__ = set_declared  # type: ignore[assignment, method-assign]
+        set_declared.__wrapped__ = plain  # type: ignore[attr-defined]
+        cls.__setattr__ = set_declared  # type: ignore[assignment]
 
 
 def _hints(cls: type, namespace: Mapping[str, object]) -> dict[str, object]:
@@ -150,9 +155,11 @@ def _fresh(default: object) -> object:
 
 def _value(default: object) -> object:
     if isinstance(default, FieldInfo):
-        return default.get_default(call_default_factory=True)  # type: ignore[call-arg]
+        made: object = default.get_default(call_default_factory=True, validated_data={})
+        return made
     if isinstance(default, Field):
-        return default.default_factory() if default.default_factory is not MISSING else default.default
+        factory = default.default_factory
+        return default.default if factory is MISSING else factory()
     return default if isinstance(default, _SHARED) else copy.deepcopy(default)
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from agentmesh.errors import DefinitionError, StateError
 from agentmesh.kernel import envelope as kinds
@@ -31,6 +31,7 @@ from agentmesh.sdk.ref import (
     ref,
     type_name,
 )
+from agentmesh.sdk.signature import adapter_of
 
 I = TypeVar("I")  # noqa: E741 - an instance of the agent class
 M = TypeVar("M", bound=Message)
@@ -77,7 +78,10 @@ def publish(topic: str, msg: Message, /, *, key: str = KEY_DEFAULT) -> int:
     if not found:
         log("published to a topic that nobody subscribed to", level="warning", topic=topic)
     for agent_type, spec in found:
-        tell(cast("Callable[[Message], object]", BoundHandler(address(agent_type.name, key), spec)), msg)
+        tell(
+            cast("Callable[[Message], object]", BoundHandler(address(agent_type.name, key), spec)),
+            msg,
+        )
     return len(found)
 
 
@@ -109,7 +113,7 @@ def spawn(agent: type[I], key: str = KEY_DEFAULT, /, **state: object) -> I:
             fix="Declare it in the class, or correct the name.",
         )
     try:
-        adapters = {name: TypeAdapter(made.state.hints[name]) for name in state}
+        adapters = {name: adapter_of(made.state.hints[name], name) for name in state}
         checked = {name: adapters[name].validate_python(value) for name, value in state.items()}
     except ValidationError as error:
         raise StateError(
@@ -171,7 +175,9 @@ def log(event: str, /, *, level: str = "info", **fields: object) -> None:
         fields: Data; plain values.
     """
     if level not in LEVELS:
-        raise DefinitionError(f"{level!r} is not a log level.", fix=f"Use one of {', '.join(LEVELS)}.")
+        raise DefinitionError(
+            f"{level!r} is not a log level.", fix=f"Use one of {', '.join(LEVELS)}."
+        )
     cell = current_cell()
     cell.log(level, event, current_run().redactor.json(message.encode(fields)))
 

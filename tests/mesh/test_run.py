@@ -114,10 +114,11 @@ def test_messages_in_flight_end_in_a_recorded_state_when_the_workflow_returns(
 def test_a_run_inside_a_running_loop_works(tmp_path: Path) -> None:
     """Notebooks have a loop running already."""
 
-    async def cell_of_a_notebook() -> programs.Answer:
-        return run(programs.ask_once, programs.Question(), store=tmp_path)
+    async def cell_of_a_notebook() -> str:
+        answer: programs.Answer = run(programs.ask_once, programs.Question(), store=tmp_path)
+        return answer.text
 
-    assert asyncio.run(cell_of_a_notebook()).text == "1: why"
+    assert asyncio.run(cell_of_a_notebook()) == "1: why"
 
 
 def test_an_explicit_seed_repeats_random_choices(tmp_path: Path) -> None:
