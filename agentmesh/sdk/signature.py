@@ -149,13 +149,16 @@ def adapter_of(hint: object, what: str) -> TypeAdapter[object]:
         DefinitionError: pydantic can't.
     """
     try:
-        return TypeAdapter(typing.cast("type[object]", hint))
+        adapter = TypeAdapter(typing.cast("type[object]", hint))
+        # A callable validates, but only at run time it would turn out not to be data.
+        adapter.json_schema(mode="serialization")
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise DefinitionError(
             f"{what} is {name_of(hint)}, which can't be written as JSON.",
             cause="What leaves a handler, and its agent's state, is stored as JSON by pydantic.",
             fix="Use plain types, dataclasses or pydantic models; no clients or connections.",
         ) from error
+    return adapter
 
 
 def name_of(hint: object) -> str:

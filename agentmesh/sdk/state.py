@@ -58,7 +58,8 @@ class StateSchema:
             adapter = adapter_of(self.hints[name], name)
             value = _value(default)
             try:
-                back = message.decode(message.encode(value, adapter), adapter)
+                checked = adapter.validate_python(value)
+                back = message.decode(message.encode(checked, adapter), adapter)
             except (ValidationError, ValueError, TypeError) as error:
                 raise self._bad_default(name, value) from error
             if back != value and value == value:  # noqa: PLR0124 - NaN is not itself

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from random import Random
 from typing import TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agentmesh.errors import DefinitionError, StateError
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.envelope import address
 from agentmesh.sdk import message
-from agentmesh.sdk.agent import agent_type_of
+from agentmesh.sdk.agent import AgentType, agent_type_of
 from agentmesh.sdk.duration import NS_PER_SECOND, Duration, seconds_of
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import (
@@ -112,19 +112,28 @@ def spawn(agent: type[I], key: str = KEY_DEFAULT, /, **state: object) -> I:
             f"it has: {', '.join(made.state.hints) or 'none'}.",
             fix="Declare it in the class, or correct the name.",
         )
-    try:
-        adapters = {name: adapter_of(made.state.hints[name], name) for name in state}
-        checked = {name: adapters[name].validate_python(value) for name, value in state.items()}
-    except ValidationError as error:
-        raise StateError(
-            f"am.spawn({made.name}, {key!r}) got a value that does not fit: "
-            f"{message.problems(error)}.",
-            fix="Correct the value, or the annotation.",
-        ) from None
-    payload = message.encode({name: adapters[name].dump_python(checked[name]) for name in state})
+    checked = {
+        name: _checked(made, key, name, value, adapter_of(made.state.hints[name], name))
+        for name, value in state.items()
+    }
+    payload = message.encode(checked)
     cell = current_cell()
     cell.send(address(made.name, key), kinds.SPAWN, payload=payload, turn=cell.current())
     return reference
+
+
+def _checked(
+    made: AgentType, key: str, name: str, value: object, adapter: TypeAdapter[object]
+) -> object:
+    """Return a state attribute's value as plain data."""
+    try:
+        return adapter.dump_python(adapter.validate_python(value))
+    except ValidationError as error:
+        raise StateError(
+            f"am.spawn({made.name}, {key!r}) got a value that does not fit {name}: "
+            f"{message.problems(error)}.",
+            fix="Correct the value, or the annotation.",
+        ) from None
 
 
 def stop(agent: object, /) -> None:

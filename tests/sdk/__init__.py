@@ -1,0 +1,1 @@
+"""Definitions and messages: what works, and what is refused with the fix."""
