@@ -1,18 +1,23 @@
 """Typed messages, and values as the JSON that travels and is journaled.
 
-A `Message` is a frozen pydantic model. Its JSON is what pydantic writes, with two
+A `Message` is a frozen pydantic model. Its JSON is what pydantic writes, with three
 additions that stay in this module:
 
+* It goes by field names, whatever aliases a model has for the outside, and leaves out
+  computed fields: what is written can always be read back.
 * Strings that are not valid UTF-8 (lone surrogates occur in model output) are
   written as ASCII escapes, which JSON allows and pydantic does not read back:
   `decode` then parses with the standard library and validates the values.
 * A `SecretStr` travels as `"am-secret:VALUE"`, so that the receiver gets the
-  secret and the journal, which knows the prefix, gets a placeholder.
+  secret and the journal, which knows the prefix, gets a placeholder. A text that starts
+  like that by itself gets the prefix once more.
 """
 
+import dataclasses
 import json
-from collections.abc import Mapping
-from typing import TypeVar
+import math
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
 
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr, TypeAdapter, ValidationError
@@ -20,7 +25,10 @@ from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr, TypeAdapter,
 SECRET_PREFIX = "am-secret:"  # noqa: S105 - a mark, not a secret
 """Marks a secret in JSON. The journal's redaction knows it too."""
 
-_SECRET_BYTES = b'"am-secret:'
+_MARK = b'"am-secret:'
+_HIDDEN = b'"**********"'
+"""What pydantic prints for a secret of any length."""
+
 T = TypeVar("T")
 
 
@@ -34,7 +42,7 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
-def encode(value: object, adapter: TypeAdapter[object] | None = None) -> bytes:
+def encode(value: object, adapter: TypeAdapter[Any] | None = None) -> bytes:
     """Return a value's JSON.
 
     Args:
@@ -46,36 +54,63 @@ def encode(value: object, adapter: TypeAdapter[object] | None = None) -> bytes:
     """
     try:
         if isinstance(value, BaseModel):
-            data = value.__pydantic_serializer__.to_json(value)
+            data = value.__pydantic_serializer__.to_json(value, by_alias=False, round_trip=True)
         elif adapter is not None:
-            data = adapter.dump_json(value)
+            data = adapter.dump_json(value, by_alias=False, round_trip=True)
         else:
-            data = pydantic_core.to_json(value)
+            data = pydantic_core.to_json(value, by_alias=False, round_trip=True)
     except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
         return _encode_odd(value, adapter)
-    # What pydantic prints for a secret of any length: look closer only then.
-    return _encode_odd(value, adapter) if b'"**********"' in data else data
+    if _HIDDEN in data or _MARK in data:
+        return _encode_odd(value, adapter)
+    return data
 
 
-def _encode_odd(value: object, adapter: TypeAdapter[object] | None) -> bytes:
-    plain = adapter.dump_python(value) if adapter is not None else _dump_python(value)
-    return json.dumps(plain, default=_reveal, ensure_ascii=True, separators=(",", ":")).encode()
+def _encode_odd(value: object, adapter: TypeAdapter[Any] | None) -> bytes:
+    """Return the JSON of a value with secrets, or with strings that are not valid UTF-8.
 
-
-def _dump_python(value: object) -> object:
-    return value.model_dump() if isinstance(value, BaseModel) else value
-
-
-def _reveal(value: object) -> object:
-    if isinstance(value, SecretStr):
-        return SECRET_PREFIX + value.get_secret_value()
-    if isinstance(value, SecretBytes):
-        return SECRET_PREFIX + value.get_secret_value().decode("utf-8", "surrogateescape")
+    pydantic hides secrets where it makes JSON values, and shows them where it keeps
+    Python's: so it makes both, and the secrets of one are put into the other.
+    """
+    shown: object
     if isinstance(value, BaseModel):
-        return value.model_dump()
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=repr)
-    return pydantic_core.to_jsonable_python(value)
+        shown = value.model_dump(by_alias=False, round_trip=True)
+        plain = value.model_dump(mode="json", by_alias=False, round_trip=True)
+    elif adapter is not None:
+        shown = adapter.dump_python(value, by_alias=False, round_trip=True)
+        plain = adapter.dump_python(value, mode="json", by_alias=False, round_trip=True)
+    else:
+        shown, plain = value, pydantic_core.to_jsonable_python(value, by_alias=False)
+    return json.dumps(_mark(shown, plain), ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _mark(shown: object, plain: object) -> object:
+    """Return JSON values with every secret, and what looks like one, marked."""
+    if isinstance(shown, SecretStr):
+        return SECRET_PREFIX + shown.get_secret_value()
+    if isinstance(shown, SecretBytes):
+        return SECRET_PREFIX + shown.get_secret_value().decode()
+    if isinstance(plain, str):
+        return SECRET_PREFIX + plain if plain.startswith(SECRET_PREFIX) else plain
+    if isinstance(plain, dict):
+        values = _values_of(shown, plain.values())
+        return {key: _mark(one, plain[key]) for key, one in zip(plain, values, strict=True)}
+    if isinstance(plain, list):
+        items = shown if isinstance(shown, Collection) and len(shown) == len(plain) else plain
+        return [_mark(one, other) for one, other in zip(items, plain, strict=True)]
+    if isinstance(plain, float) and not math.isfinite(plain):
+        return "NaN" if math.isnan(plain) else "Infinity" if plain > 0 else "-Infinity"
+    return plain
+
+
+def _values_of(shown: object, otherwise: Collection[object]) -> Collection[object]:
+    """Return what became the values of a JSON object, in order, if that can be told."""
+    if isinstance(shown, BaseModel):  # a model among values without a type
+        shown = shown.model_dump(by_alias=False)
+    values: Collection[object] = shown.values() if isinstance(shown, Mapping) else ()
+    if dataclasses.is_dataclass(shown) and not isinstance(shown, type):
+        values = [getattr(shown, field.name) for field in dataclasses.fields(shown)]
+    return values if len(values) == len(otherwise) else otherwise
 
 
 def decode(data: bytes, adapter: TypeAdapter[T]) -> T:
@@ -83,15 +118,20 @@ def decode(data: bytes, adapter: TypeAdapter[T]) -> T:
 
     Raises:
         pydantic.ValidationError: The JSON does not fit the type.
+        ValueError: It is no JSON.
     """
-    if _SECRET_BYTES in data:
-        return adapter.validate_python(_unmark(json.loads(data)))
+    if _MARK in data:
+        value = _unmark(json.loads(data))
+        try:
+            data = json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return adapter.validate_python(value, by_alias=True, by_name=True)
     try:
-        return adapter.validate_json(data)
+        return adapter.validate_json(data, by_alias=True, by_name=True)
     except ValidationError as error:
         if error.errors(include_url=False)[0]["type"] != "json_invalid":
             raise
-        return adapter.validate_python(json.loads(data))
+        return adapter.validate_python(json.loads(data), by_alias=True, by_name=True)
 
 
 def _unmark(value: object) -> object:

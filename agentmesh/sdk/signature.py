@@ -156,7 +156,8 @@ def adapter_of(hint: object, what: str) -> TypeAdapter[object]:
         raise DefinitionError(
             f"{what} is {name_of(hint)}, which can't be written as JSON.",
             cause="What leaves a handler, and its agent's state, is stored as JSON by pydantic.",
-            fix="Use plain types, dataclasses or pydantic models; no clients or connections.",
+            fix="Use plain types, dataclasses or pydantic models; keep clients and connections "
+            "out.",
         ) from error
     return adapter
 
