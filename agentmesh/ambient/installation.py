@@ -94,8 +94,13 @@ def _put_in_place() -> None:
             imports.when_loaded(name, _replacing(swaps))
     for name in ("concurrent.futures.thread", "concurrent.futures.process"):
         imports.when_loaded(name, lambda module: _undo.extend(escapes.guard_pool(module)))
-    imports.when_loaded(workers.ANYIO, lambda module: _undo.append(workers.patch_anyio(module)))
+    for name, patch in workers.PATCHES.items():
+        imports.when_loaded(name, _patching(patch))
     _undo.append(escapes.arm())
+
+
+def _patching(patch: Callable[[ModuleType], list[Undo]]) -> imports.Loaded:
+    return lambda module: _undo.extend(patch(module))
 
 
 def _replacing(swaps: Callable[[], list[Swap]]) -> imports.Loaded:

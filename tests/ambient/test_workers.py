@@ -3,16 +3,20 @@
 import asyncio
 import re
 import threading
+import uuid
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
+from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.callbacks.manager import handle_event
 
 from agentmesh.ambient import inside, uninstall
 from agentmesh.errors import EscapeError
-from tests.ambient.helpers import in_a_process, make_loop, run
+from tests.ambient.helpers import call_inside, in_a_process, make_loop, run
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
@@ -46,7 +50,7 @@ def test_what_the_function_raises_is_raised_where_it_is_awaited() -> None:
         run(handler())
 
 
-def test_a_file_opened_there_is_refused_at_the_line_that_opens_it(tmp_path) -> None:
+def test_a_file_opened_there_is_refused_at_the_line_that_opens_it(tmp_path: Path) -> None:
     """The error names the tool's own line, not the library's."""
     page = tmp_path / "page.txt"
     page.write_text("secret")
@@ -127,3 +131,52 @@ def test_anyio_that_is_imported_in_a_handler_is_met_alike() -> None:
         run(handler())
     """
     assert in_a_process(program).splitlines() == ["anyio.connect_tcp('localhost', 80)", "in place"]
+
+
+class Callbacks(AsyncCallbackHandler):
+    """What LangGraph's `astream_events` gives to a graph whose nodes are synchronous."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, threading.Thread, bool]] = []
+
+    async def on_custom_event(self, name: str, data: Any, **_rest: Any) -> None:
+        self.heard.append((name, threading.current_thread(), inside()))
+        if name == "waits":
+            await asyncio.get_running_loop().create_future()
+        if name == "fails":
+            raise KeyError(name)
+
+
+def tell(callbacks: Callbacks, *names: str) -> None:
+    """Tell asynchronous callbacks from synchronous code, as LangChain does."""
+    for name in names:
+        handle_event([callbacks], "on_custom_event", None, name, {}, run_id=uuid.uuid4())
+
+
+def test_langchain_tells_asynchronous_callbacks_in_place() -> None:
+    """It would start a loop in a thread and wait for it; errors of callbacks it only logs."""
+    callbacks = Callbacks()
+    call_inside(lambda: tell(callbacks, "starts", "fails", "ends"))
+
+    here = threading.current_thread()
+    assert callbacks.heard == [(name, here, True) for name in ("starts", "fails", "ends")]
+
+
+def test_a_callback_that_waits_is_refused() -> None:
+    """Synchronous code can't wait for the handler's own loop."""
+    with pytest.raises(EscapeError, match=r"waiting in the callback .*on_custom_event") as refused:
+        call_inside(lambda: tell(Callbacks(), "waits"))
+    assert "await" in refused.value.fix
+
+
+def test_outside_handlers_langchain_tells_callbacks_as_ever() -> None:
+    """On the host's loop, beside handlers, it has its thread."""
+    callbacks = Callbacks()
+
+    async def elsewhere() -> None:
+        tell(callbacks, "starts")
+
+    asyncio.run(elsewhere())
+    (heard,) = callbacks.heard
+    assert heard[1] is not threading.current_thread()
+    assert heard[2] is False
