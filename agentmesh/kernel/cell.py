@@ -177,6 +177,7 @@ class Cell(Exchange):
         self._end_message(event.message, event.reason)
 
     def _on_stopped(self, event: events.Stopped) -> None:
+        self._broken = self._broken or endings.unstartable(self.address, event.reason)
         for turn in list(self.turns.values()):
             self._cancel_turn(turn, event.reason)
         self._drop_mailbox()
@@ -199,7 +200,7 @@ class Cell(Exchange):
         waits = self.address in envelope.chain  # one of this cell's turns waits for the message
         stopping = self.state == lifecycle.STOPPING and not waits
         if stopping or self.state == lifecycle.STOPPED:
-            self._end(envelope, 0, *endings.dead(self.address))
+            self._end(envelope, 0, *endings.dead(self.address, self._broken))
         elif self._broken is not None:
             self._end(envelope, 0, commands.FAILED, self._broken)
         elif self._is_free() or (waits and self.behavior.reentrant(envelope)):
@@ -307,7 +308,7 @@ class Cell(Exchange):
 
     def _drop_mailbox(self) -> None:
         while self._mailbox:
-            self._end(self._mailbox.popleft(), 0, *endings.dead(self.address))
+            self._end(self._mailbox.popleft(), 0, *endings.dead(self.address, self._broken))
 
     # --- when a handler does not end --------------------------------------------------------------
 

@@ -18,7 +18,7 @@ CANCEL = "cancel"
 STOP = "stop"
 """Reasons for which a message's work is ended from outside: of `events.Cancelled`."""
 
-Ending = tuple[str, Exception]
+Ending = tuple[str, BaseException]
 """One of `commands.OUTCOMES`, and what the asker is told."""
 
 
@@ -53,14 +53,21 @@ def late(what: str, envelope: Envelope) -> DeadlineExceededError:
     )
 
 
-def dead(address: str) -> Ending:
-    """Return the ending of a message to an agent that takes no more."""
-    return commands.DEAD, AgentStoppedError(
+def dead(address: str, why: BaseException | None = None) -> Ending:
+    """Return the ending of a message to an agent that takes no more, or never could."""
+    return commands.DEAD, why or AgentStoppedError(
         f"{address} has been stopped and takes no more messages.",
         cause="Somebody called am.stop() on it, or the run ended.",
         fix="Send to another key, or stop the agent later.",
         address=address,
     )
+
+
+def unstartable(address: str, reason: str) -> Exception | None:
+    """Return why an agent that was stopped could not live; None if it just was told to end."""
+    if reason in (DEADLINE, CANCEL, STOP):
+        return None
+    return AgentStoppedError(f"{address} could not be started. {reason}", address=address)
 
 
 def cycle(envelope: Envelope, address: str) -> Ending:

@@ -83,9 +83,10 @@ class Cancelled(Event, frozen=True, tag="cancelled"):
 
 
 class Stopped(Event, frozen=True, tag="stopped"):
-    """The cell is to end now: open turns are cancelled. Always the last event."""
+    """The cell is to end now: open turns are cancelled, later messages are dead letters."""
 
     reason: str
+    """`stop` or `cancel`; or, in words, why an agent can't live: its messages are told."""
 
 
 AnyEvent = (
