@@ -258,7 +258,8 @@ def _define(
 
 def check_name(name: str) -> None:
     """Refuse names that would not work in addresses and file names."""
-    if not name or any(char in name for char in "/#@\x1f") or name != name.strip():
+    odd = not name.isprintable() or name != name.strip()
+    if not name or odd or any(char in name for char in "/#@"):
         raise DefinitionError(
             f"{name!r} can't be an agent's name: it is part of addresses.",
             fix="Use letters, digits, dots, dashes and underscores.",
@@ -273,12 +274,20 @@ def _read_class(cls: type, name: str, namespace: Mapping[str, object]) -> dict[s
             fix="Write attributes with defaults (`asked: int = 0`); am.spawn() sets others.",
         )
     handlers = {}
+    visible = {**namespace, **vars(cls)}  # what a hint inside the class may name
     for attribute in dir(cls):
         function = inspect.getattr_static(cls, attribute)
         options: HandlerOptions | None = getattr(function, MARK, None)
         if options is None:
             continue
-        read = signature.read(function, f"{name}.{attribute}", namespace, method=True)
+        if isinstance(function, staticmethod | classmethod):
+            raise DefinitionError(
+                f"{name}.{attribute} is a {type(function).__name__}.",
+                cause="A handler works on one instance and its state.",
+                fix=f"Write an ordinary method: `async def {attribute}(self, ...)`.",
+            )
+        read = signature.read(function, f"{name}.{attribute}", visible, method=True)
+        _check_opaque(f"{name}.{attribute}", options, read)
         handlers[attribute] = HandlerSpec(
             name=attribute,
             owner=name,
@@ -295,12 +304,22 @@ def _read_class(cls: type, name: str, namespace: Mapping[str, object]) -> dict[s
     return handlers
 
 
+def _check_opaque(what: str, options: HandlerOptions, read: Signature) -> None:
+    if options.opaque and read.streaming:
+        raise DefinitionError(
+            f"{what} is opaque and yields.",
+            cause="An opaque handler is one recorded effect, with one result.",
+            fix="Return a list, or leave out `opaque` and put the blocking part into an @am.tool.",
+        )
+
+
 def function_handlers(
     function: Callable[..., object], name: str, namespace: Mapping[str, object], handler: str
 ) -> dict[str, HandlerSpec]:
     """Return the single handler of an agent that is a function."""
     options = getattr(function, MARK, HandlerOptions())
     read = signature.read(function, name, namespace, method=False)
+    _check_opaque(name, options, read)
     spec = HandlerSpec(
         name=handler,
         owner=name,

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
 from typing import cast
 
 from pydantic import ValidationError
@@ -14,12 +15,17 @@ from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.turn import Turn
 from agentmesh.sdk import message
 from agentmesh.sdk.agent import AgentType, HandlerSpec, accepted
+from agentmesh.sdk.message import Message
+from agentmesh.sdk.program import RunContext
 
 _NO_REPLY: Reply = ("", b"null")
+_NOTHING = ("None", "NoneType")
 
 
 class AgentBehavior:
     """Implements the kernel's `Behavior` for one agent type."""
+
+    __slots__ = ("_handlers", "agent_type", "concurrency")
 
     def __init__(self, agent_type: AgentType) -> None:
         self.agent_type = agent_type
@@ -91,28 +97,36 @@ class AgentBehavior:
 
 
 def _encode_reply(spec: HandlerSpec, result: object) -> Reply:
-    if result is None:
-        returns_none = spec.signature.returns_text in ("None", "NoneType")
-        if returns_none:
-            return _NO_REPLY
+    signature = spec.signature
+    name = type(result).__name__
+    if type(result) in signature.gives:
+        return name, message.encode(result)
+    if result is None and signature.returns_text in _NOTHING:
+        return _NO_REPLY
+    if isinstance(result, Message) and signature.gives:
+        raise _bad_reply(spec, name, "subclasses and other messages do not count")
     try:
-        checked = spec.signature.returns.validate_python(result)
-        data = message.encode(checked, spec.signature.returns)
+        checked = signature.returns.validate_python(result)
+        return type(checked).__name__, message.encode(checked, signature.returns)
     except (ValidationError, ValueError, TypeError) as error:
         detail = message.problems(error) if isinstance(error, ValidationError) else str(error)
-        raise InvalidMessageError(
-            f"{spec.shown} returned {type(result).__name__}, but declares "
-            f"`-> {spec.signature.returns_text}`: {detail}.",
-            fix="Return what the hint says, or correct the hint.",
-        ) from None
-    return type(result).__name__, data
+        raise _bad_reply(spec, name, detail) from None
+
+
+def _bad_reply(spec: HandlerSpec, name: str, detail: str) -> InvalidMessageError:
+    return InvalidMessageError(
+        f"{spec.shown} returned {name}, but declares `-> {spec.signature.returns_text}`: {detail}.",
+        fix="Return what the hint says, or correct the hint.",
+    )
 
 
 async def _run_stream(
     spec: HandlerSpec, cell: Cell, turn: Turn, arguments: tuple[object, ...]
 ) -> Reply:
-    async for item in cast("AsyncIterator[object]", spec.function(*arguments)):
-        cell.send_chunk(turn, *_encode_reply(spec, item))
+    items = cast("AsyncGenerator[object, None]", spec.function(*arguments))
+    async with aclosing(items):
+        async for item in items:
+            cell.send_chunk(turn, *_encode_reply(spec, item))
     return _NO_REPLY
 
 
@@ -136,7 +150,8 @@ async def _run_opaque(
         del emit
         return await asyncio.to_thread(_call_opaque, agent_type, spec, state, arguments)
 
-    pending = cell.effect("opaque", spec.shown, request, perform)
+    run = cast("RunContext", cell.run)
+    pending = cell.effect("opaque", spec.shown, run.redactor.json(request), perform)
     outcome = await pending.future
     state, type_, reply = _split_outcome(outcome)
     if schema is not None:

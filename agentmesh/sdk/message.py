@@ -16,7 +16,7 @@ additions that stay in this module:
 import dataclasses
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import pydantic_core
@@ -42,45 +42,55 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
-def encode(value: object, adapter: TypeAdapter[Any] | None = None) -> bytes:
+def encode(
+    value: object,
+    adapter: TypeAdapter[Any] | None = None,
+    *,
+    fallback: Callable[[Any], Any] | None = None,
+) -> bytes:
     """Return a value's JSON.
 
     Args:
         value: A `Message`, or any value the adapter's type describes.
         adapter: How to serialise; a message brings its own.
+        fallback: What to write instead of a value that JSON can't express.
 
     Raises:
         ValueError: The value can't be written as JSON.
     """
     try:
         if isinstance(value, BaseModel):
-            data = value.__pydantic_serializer__.to_json(value, by_alias=False, round_trip=True)
+            to_json = value.__pydantic_serializer__.to_json
+            data = to_json(value, by_alias=False, round_trip=True, fallback=fallback)
         elif adapter is not None:
-            data = adapter.dump_json(value, by_alias=False, round_trip=True)
+            data = adapter.dump_json(value, by_alias=False, round_trip=True, fallback=fallback)
         else:
-            data = pydantic_core.to_json(value, by_alias=False, round_trip=True)
+            data = pydantic_core.to_json(value, by_alias=False, round_trip=True, fallback=fallback)
     except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
-        return _encode_odd(value, adapter)
+        return _encode_odd(value, adapter, fallback)
     if _HIDDEN in data or _MARK in data:
-        return _encode_odd(value, adapter)
+        return _encode_odd(value, adapter, fallback)
     return data
 
 
-def _encode_odd(value: object, adapter: TypeAdapter[Any] | None) -> bytes:
+def _encode_odd(
+    value: object, adapter: TypeAdapter[Any] | None, fallback: Callable[[Any], Any] | None
+) -> bytes:
     """Return the JSON of a value with secrets, or with strings that are not valid UTF-8.
 
     pydantic hides secrets where it makes JSON values, and shows them where it keeps
     Python's: so it makes both, and the secrets of one are put into the other.
     """
     shown: object
+    by_name: dict[str, Any] = {"by_alias": False, "round_trip": True, "fallback": fallback}
     if isinstance(value, BaseModel):
-        shown = value.model_dump(by_alias=False, round_trip=True)
-        plain = value.model_dump(mode="json", by_alias=False, round_trip=True)
+        shown = value.model_dump(**by_name)
+        plain = value.model_dump(mode="json", **by_name)
     elif adapter is not None:
-        shown = adapter.dump_python(value, by_alias=False, round_trip=True)
-        plain = adapter.dump_python(value, mode="json", by_alias=False, round_trip=True)
+        shown = adapter.dump_python(value, **by_name)
+        plain = adapter.dump_python(value, mode="json", **by_name)
     else:
-        shown, plain = value, pydantic_core.to_jsonable_python(value, by_alias=False)
+        shown, plain = value, pydantic_core.to_jsonable_python(value, **by_name)
     return json.dumps(_mark(shown, plain), ensure_ascii=True, separators=(",", ":")).encode()
 
 

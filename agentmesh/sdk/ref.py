@@ -9,7 +9,7 @@ from asyncio import events
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar, cast, overload
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agentmesh.errors import (
     DefinitionError,
@@ -18,7 +18,7 @@ from agentmesh.errors import (
     UnknownAgentError,
 )
 from agentmesh.kernel.cell import Cell
-from agentmesh.kernel.envelope import address
+from agentmesh.kernel.envelope import Envelope, address
 from agentmesh.kernel.loop import AgentLoop
 from agentmesh.sdk import message
 from agentmesh.sdk.agent import AgentType, HandlerSpec, agent_type_of, check_message
@@ -77,6 +77,8 @@ class AgentRef:
         self.address = address(agent_type.name, key)
 
     def __getattr__(self, name: str) -> "BoundHandler":
+        if name.startswith("__") or name in AgentRef.__slots__:
+            raise AttributeError(name)  # asked for by copy, pickle and the like
         bound = self._bound.get(name)
         if bound is None:
             spec = self._agent_type.handlers.get(name)
@@ -97,8 +99,6 @@ class AgentRef:
 
 def _no_handler(agent_type: AgentType, name: str) -> AttributeError:
     known = ", ".join(sorted(agent_type.handlers))
-    if name.startswith("__"):
-        return AttributeError(name)
     error = UnknownAgentError(
         f"Agent {agent_type.name} has no handler {name!r}; it has: {known}.",
         cause="Only methods with @am.handler can be reached from outside.",
@@ -133,24 +133,26 @@ class BoundHandler:
 
     async def _ask(self, msg: Message | None, payload: bytes) -> object:
         pending = current_cell().ask(self.address, self.spec.name, type_name(msg), payload)
-        reply = await pending.future
-        return self._decode(reply.payload)
+        return self._decode(await pending.future)
 
     async def _stream(self, msg: Message | None, payload: bytes) -> AsyncIterator[object]:
         pending = current_cell().ask(self.address, self.spec.name, type_name(msg), payload)
         try:
             while (piece := await pending.next_piece()) is not None:
-                yield self._decode(piece.payload)
+                yield self._decode(piece)
         finally:
             pending.close()
 
-    def _decode(self, payload: bytes) -> object:
+    def _decode(self, answer: Envelope) -> object:
+        signature = self.spec.signature
+        adapter = signature.replies.get(answer.type, signature.returns)
         try:
-            return message.decode(payload, self.spec.signature.returns)
-        except ValidationError as error:
+            return message.decode(answer.payload, cast("TypeAdapter[object]", adapter))
+        except (ValidationError, ValueError) as error:
+            detail = message.problems(error) if isinstance(error, ValidationError) else str(error)
             raise InvalidMessageError(
                 f"{self.address} answered {self.spec.name} with something that is not "
-                f"{self.spec.signature.returns_text}: {message.problems(error)}.",
+                f"{signature.returns_text}: {detail}.",
                 cause="Usually the two hosts run different versions of the program.",
                 fix="Deploy the same code to all hosts of a run.",
             ) from None

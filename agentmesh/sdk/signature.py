@@ -31,14 +31,18 @@ class Signature:
     """How to encode and decode the reply, or one item of a stream."""
     returns_text: str
     """The return type as people write it."""
+    gives: tuple[type[Message], ...]
+    """Message types it may return or yield; empty if there is anything else among them."""
+    replies: Mapping[str, TypeAdapter[Message]]
+    """How to decode each of those, by type name."""
     streaming: bool
     """Whether it is an asynchronous generator."""
 
 
 def where(function: Callable[..., object]) -> str:
     """Say where a function is defined: `file:line`."""
-    code = inspect.unwrap(function).__code__
-    return f"{code.co_filename}:{code.co_firstlineno}"
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)
 
 
 def read(
@@ -58,7 +62,7 @@ def read(
     if not (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)):
         raise DefinitionError(
             f"{what} ({where(function)}) is not asynchronous.",
-            fix=f"Write `async def {function.__name__}(...)`; blocking work goes into an @am.tool.",
+            fix=f"Write `async def {_name(function)}(...)`; blocking work goes into an @am.tool.",
         )
     hints = hints_of(function, what, namespace)
     accepts = _accepts(function, what, hints, method=method)
@@ -69,6 +73,8 @@ def read(
         adapters={cls.__name__: TypeAdapter(cls) for cls in accepts},
         returns=adapter_of(returns, f"the return type of {what} ({where(function)})"),
         returns_text=name_of(returns),
+        gives=_messages(returns),
+        replies={cls.__name__: TypeAdapter(cls) for cls in _messages(returns)},
         streaming=streaming,
     )
 
@@ -89,12 +95,24 @@ def hints_of(
             cause="Usually a missing import, or one under `if TYPE_CHECKING:`.",
             fix=f"Import {error.name!r} at run time: hints are routing and validation here.",
         ) from error
+    except (AttributeError, SyntaxError, TypeError) as error:
+        raise DefinitionError(
+            f"A type hint of {what} ({where(function)}) can't be read: {error}.",
+            fix="Correct the hint: hints are routing and validation here.",
+        ) from error
 
 
 def _accepts(
     function: Callable[..., object], what: str, hints: Mapping[str, object], *, method: bool
 ) -> tuple[type[Message], ...]:
-    parameters = list(inspect.signature(function).parameters.values())[1 if method else 0 :]
+    parameters = list(inspect.signature(function).parameters.values())
+    if method:
+        if not parameters or _is_message(hints.get(parameters[0].name)):
+            raise DefinitionError(
+                f"{what} ({where(function)}) does not take `self`.",
+                fix=f"Write `async def {_name(function)}(self, ...)`.",
+            )
+        parameters = parameters[1:]
     if not parameters:
         return ()
     if len(parameters) > 1 or parameters[0].kind not in _POSITIONAL:
@@ -110,15 +128,34 @@ def _accepts(
             cause="The hint decides which messages reach the handler.",
             fix=f"Write `{parameters[0].name}: SomeMessage`, a subclass of am.Message.",
         )
-    options = typing.get_args(hint) if _is_union(hint) else (hint,)
+    if parameters[0].default is not inspect.Parameter.empty:
+        raise DefinitionError(
+            f"{what} ({where(function)}) has a default for {parameters[0].name!r}.",
+            cause="Every message is sent: nobody would leave it out.",
+            fix="Remove the default; give the message's fields defaults instead.",
+        )
+    return _message_types(hint, function, what)
+
+
+def _message_types(
+    hint: object, function: Callable[..., object], what: str
+) -> tuple[type[Message], ...]:
+    options = _options(hint)
     for option in options:
-        if not (isinstance(option, type) and issubclass(option, Message)) or option is Message:
+        if not _is_message(option):
             raise DefinitionError(
                 f"{what} ({where(function)}) takes {name_of(option)}, which is not a message.",
                 cause="What agents send each other is validated and journaled as a pydantic model.",
-                fix=f"Write `class {_camel(function.__name__)}Request(am.Message)` "
+                fix=f"Write `class {_camel(_name(function))}Request(am.Message)` "
                 "with the fields you need, and take that.",
             )
+    names = [name_of(option) for option in options]
+    if len({*names}) < len(names):
+        raise DefinitionError(
+            f"{what} ({where(function)}) takes two messages that are both called {names[0]}.",
+            cause="Messages travel by name.",
+            fix="Give one of them another name.",
+        )
     return typing.cast("tuple[type[Message], ...]", options)
 
 
@@ -132,9 +169,16 @@ def _returns(
             fix="Add `-> Answer`, or `-> None` if there is no reply.",
         )
     hint = hints["return"]
+    stream = typing.get_origin(hint) or hint
+    if hint is Message or (not streaming and stream in _STREAMS):
+        why = "which has no fields" if hint is Message else "but does not yield"
+        raise DefinitionError(
+            f"{what} ({where(function)}) is declared to return {name_of(hint)}, {why}.",
+            fix="Write the type of what it returns; a stream is an `async def` that yields.",
+        )
     if not streaming:
         return hint
-    if typing.get_origin(hint) not in _STREAMS:
+    if stream not in _STREAMS or not typing.get_args(hint):
         raise DefinitionError(
             f"{what} ({where(function)}) yields, but is declared to return {name_of(hint)}.",
             fix="Write `-> AsyncIterator[Item]` with the type of what it yields.",
@@ -169,12 +213,30 @@ def name_of(hint: object) -> str:
     return str(hint).replace("typing.", "")
 
 
+def _name(function: Callable[..., object]) -> str:
+    return str(getattr(function, "__name__", "handle"))
+
+
 def _camel(name: str) -> str:
     return name.title().replace("_", "")
 
 
-def _is_union(hint: object) -> bool:
-    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+def _options(hint: object) -> tuple[object, ...]:
+    """Return the members of a union; of anything else, itself."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return typing.get_args(hint) if union else (hint,)
+
+
+def _is_message(hint: object) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Message) and hint is not Message
+
+
+def _messages(hint: object) -> tuple[type[Message], ...]:
+    """Return the messages that a handler may return, if it returns nothing but messages."""
+    options = [option for option in _options(hint) if option is not type(None)]
+    if not all(_is_message(option) for option in options):
+        return ()
+    return typing.cast("tuple[type[Message], ...]", tuple(options))
 
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

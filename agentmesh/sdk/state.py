@@ -6,6 +6,8 @@ annotated would be lost, so setting one is refused.
 """
 
 import copy
+import inspect
+import json
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field
@@ -38,14 +40,19 @@ class StateSchema:
             for name, hint in _hints(cls, namespace).items()
             if typing.get_origin(hint) is not ClassVar and hint is not ClassVar
         }
-        self.defaults = {name: getattr(cls, name) for name in self.hints if hasattr(cls, name)}
+        self.defaults = {name: getattr(cls, name) for name in self.hints if _has_default(cls, name)}
+        self.adapters = {
+            name: adapter_of(hint, f"The attribute {name!r} of agent {self.name}")
+            for name, hint in self.hints.items()
+        }
+        """How each attribute is written and read."""
         self.model = self._model()
+        self._adapter: pydantic.TypeAdapter[BaseModel] = pydantic.TypeAdapter(self.model)
         self._check_defaults()
 
     def _model(self) -> type[BaseModel]:
         fields: dict[str, typing.Any] = {}
         for name, hint in self.hints.items():
-            adapter_of(hint, f"The attribute {name!r} of agent {self.name}")
             default = self.defaults.get(name, MISSING)
             # An alias, because pydantic gives names with underscores another meaning.
             alias = Annotated[hint, pydantic.Field(alias=name)]  # type: ignore[valid-type]
@@ -55,7 +62,7 @@ class StateSchema:
 
     def _check_defaults(self) -> None:
         for name, default in self.defaults.items():
-            adapter = adapter_of(self.hints[name], name)
+            adapter = self.adapters[name]
             value = _value(default)
             try:
                 checked = adapter.validate_python(value)
@@ -89,7 +96,7 @@ class StateSchema:
 
     def _decoded(self, state: bytes) -> BaseModel:
         try:
-            return message.decode(state, pydantic.TypeAdapter(self.model))
+            return message.decode(state, self._adapter)
         except ValidationError as error:
             raise StateError(
                 f"Agent {self.name} can't start with this state: {message.problems(error)}.",
@@ -103,15 +110,27 @@ class StateSchema:
         Raises:
             StateError: A value does not fit its annotation.
         """
-        values = {name: getattr(instance, name) for name in self.hints}
+        return self.encode({name: getattr(instance, name) for name in self.hints})
+
+    def encode(self, values: Mapping[str, object]) -> bytes:
+        """Return values of attributes as JSON.
+
+        Raises:
+            StateError: One does not fit its annotation.
+        """
+        parts = [f"{json.dumps(name)}:".encode() + self._encoded(name, values) for name in values]
+        return b"{" + b",".join(parts) + b"}"
+
+    def _encoded(self, name: str, values: Mapping[str, object]) -> bytes:
+        adapter = self.adapters[name]
         try:
-            checked = self.model.model_validate(values)
-            return message.encode(checked.model_dump(by_alias=True))
+            return message.encode(adapter.validate_python(values[name]), adapter)
         except (ValidationError, ValueError, TypeError) as error:
             detail = message.problems(error) if isinstance(error, ValidationError) else str(error)
             raise StateError(
-                f"The state of agent {self.name} can't be stored: {detail}.",
-                cause="An attribute holds a value of another type than its annotation says.",
+                f"{self.name}.{name} can't be stored: {detail}.",
+                cause="The attribute was given a value of another type than its annotation, "
+                f"{name_of(self.hints[name])}.",
                 fix="Correct the annotation or the value.",
             ) from error
 
@@ -144,6 +163,11 @@ def _hints(cls: type, namespace: Mapping[str, object]) -> dict[str, object]:
             "which is not defined.",
             fix=f"Import {error.name!r} at run time.",
         ) from error
+
+
+def _has_default(cls: type, name: str) -> bool:
+    """Tell whether an attribute has a default; a slot of that name is none."""
+    return hasattr(cls, name) and not inspect.ismemberdescriptor(getattr(cls, name))
 
 
 def _field(name: str) -> str:

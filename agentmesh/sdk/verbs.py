@@ -8,17 +8,15 @@ import asyncio
 import uuid as uuid_module
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TypeVar, cast
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TypeVar, cast, overload
 
 from agentmesh.errors import DefinitionError, StateError
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.envelope import address
 from agentmesh.sdk import message
-from agentmesh.sdk.agent import AgentType, agent_type_of
+from agentmesh.sdk.agent import agent_type_of
 from agentmesh.sdk.duration import NS_PER_SECOND, Duration, seconds_of
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import (
@@ -31,7 +29,6 @@ from agentmesh.sdk.ref import (
     ref,
     type_name,
 )
-from agentmesh.sdk.signature import adapter_of
 
 I = TypeVar("I")  # noqa: E741 - an instance of the agent class
 M = TypeVar("M", bound=Message)
@@ -39,12 +36,16 @@ M = TypeVar("M", bound=Message)
 LEVELS = ("debug", "info", "warning", "error")
 
 
-def tell(handler: Callable[[M], object], msg: M, /) -> None:
+@overload
+def tell(handler: Callable[[], object], /) -> None: ...
+@overload
+def tell(handler: Callable[[M], object], msg: M, /) -> None: ...
+def tell(handler: Callable[..., object], msg: Message | None = None, /) -> None:
     """Send a message without waiting for a reply.
 
     Args:
         handler: A handler of a reference: `am.tell(researcher.note, Note(...))`.
-        msg: The message.
+        msg: The message; none for a handler that takes none.
     """
     if not isinstance(handler, BoundHandler):
         raise DefinitionError(
@@ -78,10 +79,8 @@ def publish(topic: str, msg: Message, /, *, key: str = KEY_DEFAULT) -> int:
     if not found:
         log("published to a topic that nobody subscribed to", level="warning", topic=topic)
     for agent_type, spec in found:
-        tell(
-            cast("Callable[[Message], object]", BoundHandler(address(agent_type.name, key), spec)),
-            msg,
-        )
+        receiver = BoundHandler(address(agent_type.name, key), spec)
+        tell(cast("Callable[[Message], object]", receiver), msg)
     return len(found)
 
 
@@ -112,28 +111,10 @@ def spawn(agent: type[I], key: str = KEY_DEFAULT, /, **state: object) -> I:
             f"it has: {', '.join(made.state.hints) or 'none'}.",
             fix="Declare it in the class, or correct the name.",
         )
-    checked = {
-        name: _checked(made, key, name, value, adapter_of(made.state.hints[name], name))
-        for name, value in state.items()
-    }
-    payload = message.encode(checked)
+    payload = made.state.encode(state)
     cell = current_cell()
     cell.send(address(made.name, key), kinds.SPAWN, payload=payload, turn=cell.current())
     return reference
-
-
-def _checked(
-    made: AgentType, key: str, name: str, value: object, adapter: TypeAdapter[object]
-) -> object:
-    """Return a state attribute's value as plain data."""
-    try:
-        return adapter.dump_python(adapter.validate_python(value))
-    except ValidationError as error:
-        raise StateError(
-            f"am.spawn({made.name}, {key!r}) got a value that does not fit {name}: "
-            f"{message.problems(error)}.",
-            fix="Correct the value, or the annotation.",
-        ) from None
 
 
 def stop(agent: object, /) -> None:
@@ -154,15 +135,22 @@ async def sleep(duration: Duration, /) -> None:
     """Wait; costs nothing in a replay.
 
     Args:
-        duration: Seconds, or a text such as `"10m"`.
+        duration: Seconds, or a text such as `"10m"`. Zero lets others run first.
     """
     current_cell()
-    await asyncio.sleep(seconds_of(duration))
+    await asyncio.sleep(seconds_of(duration) if duration else 0)
 
 
 def now() -> datetime:
     """Return the logical time, in UTC."""
-    return datetime.fromtimestamp(current_cell().loop.read_wall_ns() / NS_PER_SECOND, UTC)
+    return _utc(current_cell().loop.read_wall_ns())
+
+
+def _utc(ns: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=ns // 1_000)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def random() -> Random:
@@ -188,7 +176,13 @@ def log(event: str, /, *, level: str = "info", **fields: object) -> None:
             f"{level!r} is not a log level.", fix=f"Use one of {', '.join(LEVELS)}."
         )
     cell = current_cell()
-    cell.log(level, event, current_run().redactor.json(message.encode(fields)))
+    data = message.encode(fields, fallback=_by_type)
+    cell.log(level, event, current_run().redactor.json(data))
+
+
+def _by_type(value: object) -> str:
+    """Show what JSON can't: `repr` would show where it lies in memory."""
+    return f"<{type(value).__qualname__}>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +217,6 @@ def context() -> Context:
         message_id=turn.envelope.id,
         sender=turn.envelope.src,
         turn=turn.number,
-        deadline=datetime.fromtimestamp(due / NS_PER_SECOND, UTC) if due else None,
+        deadline=_utc(due) if due else None,
         remaining_seconds=(due - cell.now) / NS_PER_SECOND if due else None,
     )
