@@ -22,6 +22,7 @@ from tests.examples.running import (
 
 FRAMEWORKS = sorted(path.name for path in (EXAMPLES / "frameworks").glob("*.py"))
 PROGRAM = Path(__file__).parent / "framework_programs.py"
+BUSY = Path(__file__).parent / "busy_frameworks.py"
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +70,23 @@ def test_examples_use_the_model_that_is_configured(tmp_path: Path):
     assert ran.code == 0, ran.err
     assert models == {"some-model"}
     assert replay_elsewhere(ran)["divergences"] == []
+
+
+@pytest.mark.timeout(300)
+def test_all_of_them_at_once_replay_whatever_finishes_first(tmp_path: Path):
+    """Nobody knows in which order a hundred tools and answers come; the journal does.
+
+    The first run imports and warms what the second one finds; each is replayed on its own.
+    """
+    ran = run_file(BUSY, store=tmp_path)
+    assert (ran.code, ran.complaints) == (0, []), ran.err
+    runs = [run.id for run in am.runs(store=str(ran.store))]
+
+    assert len(runs) == 2
+    for run in runs:
+        replayed = replay_elsewhere(ran, run)
+        assert replayed["divergences"] == []
+        assert replayed["events"] > 500
 
 
 @pytest.fixture(scope="module")
