@@ -226,9 +226,9 @@ def _disk(location: str) -> Check:
 
 
 def _nearest(path: str) -> Path:
-    """Return the folder, or the nearest one above it that exists."""
+    """Return the folder, or the nearest one above it that exists; a file is in the way."""
     folder = Path(path).absolute()
-    while not folder.is_dir():
+    while not folder.exists():
         folder = folder.parent
     return folder
 

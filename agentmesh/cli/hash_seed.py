@@ -10,9 +10,7 @@ or notebook that calls the commands as functions is never replaced.
 """
 
 import os
-import secrets
 import sys
-from collections.abc import Callable, Mapping
 
 from agentmesh.errors import UsageError
 
@@ -27,8 +25,6 @@ _LARGEST = 4294967295
 """What Python takes as a seed."""
 _ROUNDS_MAX = 2
 """The second round is for `replay latest`, if a run started meanwhile."""
-
-Execve = Callable[[str, list[str], Mapping[str, str]], object]
 
 _own_process = False
 _rounds = 0
@@ -88,15 +84,14 @@ def settle(wanted: str | None = None) -> None:
 
 def fresh() -> str:
     """Return a seed nobody chose."""
-    return str(secrets.randbelow(_LARGEST) + 1)
+    return str(int.from_bytes(os.urandom(4), "big"))
 
 
-def ensure(seed: str, *, execve: Execve = os.execve) -> bool:
+def ensure(seed: str) -> bool:
     """Be a process with this hash seed: does not return if that takes a new one.
 
     Args:
         seed: A number.
-        execve: What replaces the process.
 
     Returns:
         Whether this process has the seed. It may not where nobody may replace it, or
@@ -104,10 +99,13 @@ def ensure(seed: str, *, execve: Execve = os.execve) -> bool:
     """
     if current() == seed:
         return True
-    if not _own_process or _rounds >= _ROUNDS_MAX or sys.flags.ignore_environment:
-        return False
+    if _own_process and _rounds < _ROUNDS_MAX and not sys.flags.ignore_environment:
+        _start_again(seed)
+    return False
+
+
+def _start_again(seed: str) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     environment = {**os.environ, VARIABLE: seed, ROUNDS: str(_rounds + 1)}
-    execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
-    return False  # only where a test replaces `execve`
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - no shell is the point

@@ -158,10 +158,19 @@ def _tell(replayed: Replayed) -> None:
         more = ", ..." if number - 1 > _OTHERS_MAX else ""
         text = f"\n{counted(number, 'agent')} diverged, each replayed up to its first divergence"
         terminal.show(terminal.styled(f"{text}; later: {', '.join(others)}{more}."))
-    if number and replayed.info.hash_seed is None:
-        terminal.say("agentmesh: the run's hash seed is unknown: sets of strings may differ.")
+    if number and replayed.seed != replayed.info.hash_seed:
+        terminal.say(_on_hash_seeds(replayed))
     if replayed.info.status == RUNNING:
         terminal.say("agentmesh: no end of this run is recorded: this is what there is so far.")
+
+
+def _on_hash_seeds(replayed: Replayed) -> str:
+    if replayed.info.hash_seed is None:
+        return "agentmesh: the run's hash seed is unknown: sets of strings may iterate otherwise."
+    return (
+        f"agentmesh: this replay had the hash seed {replayed.seed or 'of nobody knows'}, the run "
+        f"{replayed.info.hash_seed}: sets of strings iterate otherwise. Leave --hash-seed away."
+    )
 
 
 def counts(replayed: Replayed) -> str:

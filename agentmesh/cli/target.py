@@ -40,8 +40,11 @@ def load_workflow(target: str) -> AgentType:
             fix="Write `app.py:main` or `package.module:main`.",
         )
     module = _imported(place)
+    here = vars(module)
     workflows = {
-        made.name: made for made in DEFINED if made.is_workflow and made.module == module.__name__
+        made.name: made
+        for made in DEFINED
+        if made.is_workflow and getattr(made.target, "__globals__", None) is here
     }
     return _named(workflows, module, place, name) if name else _only(workflows, place)
 
