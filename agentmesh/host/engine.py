@@ -16,13 +16,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from agentmesh.errors import InternalError
+from agentmesh.errors import InternalError, RunFailedError
 from agentmesh.host.alarms import Alarms, TimerId
 from agentmesh.host.performers import Performers
 from agentmesh.kernel import commands, events
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.cell import RULES, Cell
 from agentmesh.kernel.commands import Command, FinishTurn, Send, StartEffect
+from agentmesh.kernel.endings import DEADLINE
 from agentmesh.kernel.envelope import CLIENT, Envelope
 from agentmesh.kernel.events import Event
 from agentmesh.sdk.program import RunContext
@@ -97,6 +98,9 @@ class Host:
         self._on_failure = on_failure
         self._clock_ns = clock_ns
         self._residents: dict[str, Resident] = {}
+        self._busy: dict[str, Cell] = {}  # exactly the cells that are not idle
+        self._ending = ""  # why all open work is to end; empty while the run goes on
+        self._closed = False
         self._inbox: deque[tuple[str, Event]] = deque()
         self._outbox: list[Envelope] = []
         self._for_client: list[Envelope] = []
@@ -145,18 +149,20 @@ class Host:
         self._refused[address] = reason
 
     def stop_open_work(self, reason: str) -> None:
-        """End every open turn and mailbox, so that each message reaches its terminal state."""
+        """End every open turn and mailbox, so that each message reaches its terminal state.
+
+        What is still on its way here ends likewise, as soon as it would have to wait.
+        """
+        self._ending = reason
         now = self._clock_ns()
-        for address, resident in self._residents.items():
-            if not resident.cell.idle:
-                self.inject(address, events.Stopped(now, reason))
+        for address in self._busy:
+            self.inject(address, events.Stopped(now, reason))
 
     @property
     def idle(self) -> bool:
         """Whether nothing is in flight on this host and nobody waits for anything."""
-        if self._inbox or self._outbox or self._to_start or len(self.performers):
-            return False
-        return all(resident.cell.idle for resident in self._residents.values())
+        waiting = self._inbox or self._outbox or self._to_start or self._busy
+        return not waiting and not len(self.performers)
 
     @property
     def failed(self) -> bool:
@@ -169,9 +175,12 @@ class Host:
         return list(self._residents)
 
     async def close(self) -> None:
-        """Cancel effects and timers; the journal stays with whoever opened it."""
+        """Cancel effects and timers, let go of the cells; the journal is its opener's to close."""
+        self._closed = True
         self.alarms.close()
         await self.performers.close()
+        for resident in self._residents.values():
+            resident.cell.close()
 
     # --- the pump ---------------------------------------------------------------------------------
 
@@ -181,13 +190,16 @@ class Host:
 
     def _pump(self) -> None:
         self._scheduled = None
-        if self._failed is not None:
+        if self._failed is not None or self._closed:
             return
         try:
             self._tick()
         except Exception as error:  # noqa: BLE001 - the host ends; the driver is told why
             self._fail(error)
             return
+        except BaseException as error:  # of whoever interrupts the process
+            self._fail(_interrupted(error))
+            raise
         if self._inbox:
             self._schedule()
 
@@ -225,10 +237,16 @@ class Host:
         self._journal.commands(cell.address, step, issued)
         for command in issued:
             self._carry_out(cell, command)
-        if type(event) is events.Delivered:
+        if cell.idle:
+            self._busy.pop(cell.address, None)
+            return
+        self._busy[cell.address] = cell
+        if self._ending:
+            self.inject(cell.address, events.Stopped(self._clock_ns(), self._ending))
+        elif type(event) is events.Delivered:
             envelope = event.envelope
-            if envelope.deadline and envelope.kind <= kinds.ASK and not cell.idle:
-                self.alarms.watch(envelope.deadline, cell.address, envelope.id)
+            if envelope.deadline and envelope.kind <= kinds.ASK:
+                self.alarms.watch(envelope.deadline, cell.address)
 
     def _activate(
         self, address: str, event: Event, batch: list[tuple[Resident, int, Event]]
@@ -303,14 +321,29 @@ class Host:
         address, turn, n = timer
         self.inject(address, events.TimerFired(self._clock_ns(), turn, n))
 
-    def _on_deadline(self, address: str, message: str) -> None:
-        resident = self._residents.get(address)
-        if resident is not None and resident.cell.is_open(message):
-            self.inject(address, events.Cancelled(self._clock_ns(), message, "deadline"))
+    def _on_deadline(self, address: str) -> None:
+        """Cancel what is too late, and watch for what will be next."""
+        cell = self._busy.get(address)
+        if cell is None:
+            return
+        now = self._clock_ns()
+        for message in cell.overdue(now):
+            self.inject(address, events.Cancelled(now, message, DEADLINE))
+        later = cell.next_deadline(now)
+        if later:
+            self.alarms.watch(later, address)
 
     def _fail(self, error: Exception) -> None:
         self._failed = error
         self._on_failure(error)
+
+
+def _interrupted(error: BaseException) -> RunFailedError:
+    return RunFailedError(
+        f"The host was interrupted ({type(error).__name__}).",
+        cause="Usually somebody pressed Ctrl-C, or the process was told to end.",
+        fix="What happened until then is in the journal: `agentmesh show`.",
+    )
 
 
 _STARTING = (kinds.TELL, kinds.ASK, kinds.SPAWN, kinds.STOP)

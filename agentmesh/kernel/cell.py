@@ -123,9 +123,9 @@ class Cell(Exchange):
         """Tell whether a message waits in the mailbox or has an open turn."""
         return message in self.turns or any(each.id == message for each in self._mailbox or ())
 
-    def next_deadline(self) -> int:
-        """Return when the first open message is too late; 0 if none ever is."""
-        return min((each.deadline for each in self._open() if each.deadline), default=0)
+    def next_deadline(self, after: int = 0) -> int:
+        """Return the earliest deadline of an open message later than a time; 0 if there is none."""
+        return min((each.deadline for each in self._open() if each.deadline > after), default=0)
 
     def overdue(self, now: int) -> list[str]:
         """Return the ids of open messages whose deadline has passed, oldest first."""
