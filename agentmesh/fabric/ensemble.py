@@ -117,6 +117,7 @@ class Ensemble:
         self._answer: Envelope | None = None
         self._failure = b""
         self._finishing = False
+        self._full = False
 
     # --- for the driver ---------------------------------------------------------------------------
 
@@ -146,6 +147,9 @@ class Ensemble:
         self._finishing = True
         if drain_seconds > 0 and not self._failure:
             await self._settle(drain_seconds, lambda host: host.status())
+        self._full = True
+        for opening in self._opening.values():
+            opening.cancel()
         await self._settle(STOP_SECONDS, lambda host: host.stop_open_work(reason))
         closing = [member.handle.close(CLOSE_SECONDS) for member in self._alive()]
         await _all_within(CLOSE_SECONDS, closing)
@@ -210,8 +214,15 @@ class Ensemble:
         """Return a host that is up; whoever asks meanwhile waits for the same one."""
         opening = self._opening.get(spec.name)
         if opening is None:
+            if self._full:
+                raise _too_late(spec)
             opening = self._opening[spec.name] = asyncio.create_task(self._open(spec))
-        return await asyncio.shield(opening)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            if opening.cancelled():
+                raise _too_late(spec) from None
+            raise
 
     async def _open(self, spec: HostSpec) -> _Member:
         identity = Identity(name=spec.name, incarnation=1)
@@ -222,6 +233,9 @@ class Ensemble:
         except TimeoutError:
             handle.kill()
             raise _unplaceable(spec, seconds, self._factory.offer()) from None
+        except asyncio.CancelledError:
+            handle.kill()
+            raise
         except AgentMeshError as error:
             raise _unfit(spec, error) from error
         if problem:
@@ -331,6 +345,15 @@ def _unplaceable(spec: HostSpec, seconds: float, offer: str) -> FabricError:
         f"{needs(spec.placement)}. {offer}",
         cause="Usually no node has that much, or others hold it.",
         fix="Ask for less in @am.agent(...), add nodes, or raise num_cpus of a local Ray.",
+        agent_type=spec.agent_type,
+    )
+
+
+def _too_late(spec: HostSpec) -> FabricError:
+    return FabricError(
+        f"The run ended before a host of {spec.agent_type} was up.",
+        cause="The workflow had returned, or failed, while messages to it were under way.",
+        fix="Await a reply in the workflow, or give the run more time to drain.",
         agent_type=spec.agent_type,
     )
 

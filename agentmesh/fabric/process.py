@@ -28,6 +28,7 @@ from agentmesh.host.entry import load
 from agentmesh.host.plan import Entry, Plan
 from agentmesh.journal.log import LogWriter
 from agentmesh.journal.store import Store
+from agentmesh.kernel.endings import STOP
 from agentmesh.kernel.envelope import CLIENT, Envelope, agent_type_of
 from agentmesh.sdk.agent import Placement
 from agentmesh.sdk.program import RunContext
@@ -102,7 +103,7 @@ class HostProcess:
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._peers: dict[str, Peer] = {}
         self._directory = Directory(identity.name)
-        self._closing = False
+        self._closing = self._closed = False
         ambient.install()
         self._run, self._log = _open(identity, plan)
         _spare_the_collector()
@@ -183,6 +184,8 @@ class HostProcess:
         self._engine.pump_now()
 
     def _accept(self, data: bytes) -> None:
+        if self._closed:
+            return  # nothing can be journaled any more, so nothing is answered
         try:
             frame = decode(data)
             self._peer(frame.src, frame.src_incarnation).accept(frame, self._answers.put)
@@ -274,9 +277,11 @@ class HostProcess:
 
     async def _end(self, closed: "Future[None]") -> None:
         try:
+            await self._end_turns()
             await self._engine.close()
             for peer in self._peers.values():
                 peer.close()
+            self._closed = True
             self._log.close()
         except Exception as error:  # noqa: BLE001 - handed to the thread that asked
             self._on_failure(error)
@@ -285,6 +290,14 @@ class HostProcess:
         if not self._failure.done():
             self._failure.set_result(b"")
         closed.set_result(None)
+
+    async def _end_turns(self) -> None:
+        """Give what was begun since everybody was told to stop its recorded end too."""
+        if not self._engine.failed:
+            ended = self._loop.create_future()
+            self._engine.stop_open_work(STOP)
+            self._engine.after_tick(lambda: ended.set_result(None))
+            await asyncio.wait([ended], timeout=CONTROL_SECONDS)
 
 
 def _spare_the_collector() -> None:

@@ -1,0 +1,110 @@
+"""Runs that end badly: hosts that die, disks that are full, users who lose patience."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+import agentmesh as am
+from agentmesh.fabric.supervisor import namespace_of
+from agentmesh.journal.run import Run
+from agentmesh.kernel.commands import FinishTurn
+from tests.fabric import ending_programs
+from tests.fabric.conftest import OnRay
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(120)]
+
+
+def outcomes(run: Run) -> Counter[str]:
+    """Count how messages ended."""
+    return Counter(
+        command.outcome
+        for address in run.addresses()
+        for step in run.steps(address)
+        for command in step.commands
+        if isinstance(command, FinishTurn)
+    )
+
+
+def interrupt_when(run: Callable[[], Run], address: str) -> Callable[[int], None]:
+    """Interrupt, as Ctrl-C does, once an agent has got its message."""
+
+    def look(_events: int) -> None:
+        if address in run().addresses():
+            raise KeyboardInterrupt
+
+    return look
+
+
+def test_a_host_that_is_killed_ends_the_run_with_a_clear_error(on_ray: OnRay) -> None:
+    """Whoever waits for it does not wait forever; what was journaled is there."""
+    with pytest.raises(am.FabricError, match=r"host Doomed .* has died") as caught:
+        on_ray(ending_programs.a_host_dies)
+
+    assert "out of memory" in str(caught.value)
+    with on_ray.open() as run:
+        assert run.addresses() == ["Doomed/main", "a_host_dies/root"]
+        assert outcomes(run) == {"cancelled": 1}
+
+
+def test_a_full_disk_ends_the_run_with_the_file_and_what_is_safe(on_ray: OnRay) -> None:
+    """The host can't write its journal: nothing leaves it any more."""
+    with pytest.raises(am.JournalError, match=r"Doomed-\d+\.log can't be written") as caught:
+        on_ray(ending_programs.a_disk_is_full)
+
+    assert "safe" in str(caught.value)
+    with on_ray.open() as run:
+        assert "Doomed/main" in run.addresses()
+
+
+def test_an_interrupted_run_is_journaled_to_its_end_within_two_seconds(on_ray: OnRay) -> None:
+    """Ctrl-C: open work is cancelled on every host, and the caller gets its interrupt."""
+    interrupted: list[float] = []
+    look = interrupt_when(on_ray.open, "Sleeper/main")
+
+    def impatient(events: int) -> None:
+        try:
+            look(events)
+        except KeyboardInterrupt:
+            interrupted.append(time.monotonic())
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        on_ray(ending_programs.never_returns, on_progress=impatient)
+    took = time.monotonic() - interrupted[0]
+
+    with on_ray.open() as run:
+        assert outcomes(run) == {"cancelled": 2}
+        assert run.torn == {}
+    assert took < 2.0 + SLACK_SECONDS
+
+
+SLACK_SECONDS = 2.0
+"""The machine may be busy with other things."""
+
+
+def test_a_host_whose_loop_is_blocked_does_not_hold_up_the_end(on_ray: OnRay) -> None:
+    """It is killed in the middle of its computation; its journal is readable up to there."""
+    with pytest.raises(KeyboardInterrupt):
+        on_ray(
+            ending_programs.a_loop_is_blocked,
+            on_progress=interrupt_when(on_ray.open, "Blocked/main"),
+        )
+
+    with on_ray.open() as run:
+        assert "Blocked/main" in run.addresses()
+
+
+def test_a_supervisor_that_is_killed_ends_the_run_with_a_clear_error(on_ray: OnRay) -> None:
+    """Its hosts end with it; nothing is left behind."""
+    import ray
+
+    run_id = "run-0"
+
+    def kill(_events: int) -> None:
+        if "Sleeper/main" in on_ray.open().addresses():
+            ray.kill(ray.get_actor("supervisor", namespace=namespace_of(run_id)))
+
+    with pytest.raises(am.FabricError, match="supervisor has died"):
+        on_ray(ending_programs.never_returns, on_progress=kill)
