@@ -10,7 +10,10 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import structlog
+
 from agentmesh.errors import FabricError, RunFailedError, rebuild
+from agentmesh.fabric.jobs import is_unpacked_copy, submission
 from agentmesh.fabric.options import RayOptions
 from agentmesh.fabric.version import check_ray
 from agentmesh.host.plan import Plan
@@ -56,10 +59,25 @@ def run(
     check_ray()
     from agentmesh.fabric.session import Session
 
-    del directory  # hosts find it by the plan
+    _note_job(plan, directory)
     with _Termination() as termination, Session(plan, options or RayOptions()) as session:
         termination.install()  # again: Ray has put its own in place when it was started
         return _drive(session, plan, on_progress)
+
+
+def _note_job(plan: Plan, directory: RunDirectory) -> None:
+    """Tie the run to the job it is part of, and say so if its journal will not outlive it."""
+    job = submission()
+    if job is None:
+        return
+    directory.update(submission_id=job.submission_id)
+    if is_unpacked_copy(plan.store):
+        structlog.get_logger("agentmesh").warning(
+            "the run is kept in the copy that Ray unpacked for the job, which will be deleted; "
+            "set AGENTMESH_STORE to a place that stays",
+            store=plan.store,
+            run=plan.run_id,
+        )
 
 
 def _drive(session: "Session", plan: Plan, on_progress: Progress | None) -> Envelope:
