@@ -15,7 +15,7 @@ It has two faults, and neither shows every time:
 import asyncio
 from typing import Literal
 
-import agentmesh as am
+import agentmesh as am  # tidy: a program as users write it, shipped with the command
 
 SHIPPING_DAYS = 5
 

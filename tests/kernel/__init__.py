@@ -1,0 +1,1 @@
+"""Conversations with cells: events in, commands out."""
