@@ -33,7 +33,7 @@ def front_door_imports(source: Source, packages: Sequence[str]) -> Iterator[Find
                 wrong = any(each.name not in packages for each in names)
             case _:
                 continue
-        if wrong:
+        if wrong and not source.is_exempt(node.lineno):
             what = "imports the front door; import from the module that defines the name"
             yield Finding(path=source.path, line=node.lineno, what=what)
 
