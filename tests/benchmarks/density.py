@@ -52,7 +52,7 @@ def _measure(sender: Connection) -> None:
         used.append(psutil.Process(os.getpid()).memory_full_info().uss / MIB)
         await close(host)
 
-    engine.Host.close = close_and_look  # type: ignore[method-assign]
+    engine.Host.close = close_and_look  # type: ignore[method-assign, assignment]
     with tempfile.TemporaryDirectory() as store:
         for count in (10, AGENTS):
             am.run(many_idle, Work(count=count), local=True, store=store, quiet=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 from pydantic import Field
 
@@ -141,10 +142,10 @@ async def measure(rounds: Rounds) -> Figures:
     return Figures(**found)
 
 
-_RAW: list[object] = []
+_RAW: list[Any] = []
 
 
-def _raw_actors() -> list[object]:
+def _raw_actors() -> list[Any]:
     """Make two plain sync Ray actors once: a caller and whom it calls."""
     if not _RAW:
         import ray
@@ -154,7 +155,7 @@ def _raw_actors() -> list[object]:
                 return payload
 
         class Caller:
-            def __init__(self, plain: object) -> None:
+            def __init__(self, plain: Any) -> None:
                 self.plain = plain
                 self.payload = Note(number=1).model_dump_json().encode()
 

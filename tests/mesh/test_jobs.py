@@ -19,9 +19,7 @@ def test_a_job_gives_its_run_its_own_id(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv(CONFIG_VARIABLE, JOB)
 
     for _ in range(2):
-        am.run(
-            programs.ask_once, programs.Question(), local=True, store=str(tmp_path), quiet=True
-        )
+        am.run(programs.ask_once, programs.Question(), local=True, store=str(tmp_path), quiet=True)
 
     ids = [info.id for info in am.runs(store=str(tmp_path))]
     assert all(one.startswith("raysubmit_abc") for one in ids)

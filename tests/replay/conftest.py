@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,13 +25,13 @@ class OtherProcess:
             env=environment,
         )
 
-    def replay(self, store: str | Path, run_id: str) -> dict[str, object]:
+    def replay(self, store: str | Path, run_id: str) -> dict[str, Any]:
         """Replay one run there."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{store} {run_id}\n")
         self._process.stdin.flush()
-        answer: dict[str, object] = json.loads(self._process.stdout.readline())
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
 
     def close(self) -> None:

@@ -11,25 +11,26 @@ import random
 import time
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import agentmesh as am
 
 Seen = list[object]
-Operation = dict[str, object]
+Operation = dict[str, Any]
 DEPTH_MAX = 4
 
 
 class Program(am.Message):
     """What an agent is to do."""
 
-    operations: list[dict[str, object]]
+    operations: list[dict[str, Any]]
     depth: int = 0
 
 
 class Batch(am.Message):
     """Many programs, each to be run from the workflow."""
 
-    programs: list[list[dict[str, object]]]
+    programs: list[list[dict[str, Any]]]
 
 
 @am.tool(timeout=5, retries=0)
@@ -98,9 +99,8 @@ class Interpreter:
     async def do_ask(self, operation: Operation) -> object:
         if self.depth >= DEPTH_MAX:
             return "too deep"
-        target = am.ref(
-            {"Left": Left, "Right": Right}[str(operation["agent"])], str(operation["key"])
-        )
+        key = str(operation["key"])
+        target = am.ref(Left, key) if operation["agent"] == "Left" else am.ref(Right, key)
         return await target.run(Program(operations=operation["body"], depth=self.depth + 1))
 
     async def do_stream(self, operation: Operation) -> object:
