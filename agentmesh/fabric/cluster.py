@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from agentmesh.fabric.options import RayOptions
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 HASH_SEED = "PYTHONHASHSEED"
 LOCAL = "local"
+REACH_SECONDS = 5.0
+"""How long the head of a cluster may take to accept a connection."""
 
 _own: dict[str, str | None] = {}
 """Hash seed of the local Ray that this process started, by the session's name."""
@@ -67,7 +70,9 @@ def _init(options: RayOptions, hash_seed: str | None) -> None:
         "logging_level": logging.WARNING,
     }
     local = address == LOCAL
-    if local:
+    if not local:
+        _check_reachable(address)
+    else:
         arguments |= {
             "num_cpus": options.num_cpus,
             "num_gpus": options.num_gpus,
@@ -92,6 +97,23 @@ def _check_same(address: str | None) -> None:
             fix="Leave the address away, or call ray.shutdown() first.",
             address=address,
         )
+
+
+def _check_reachable(address: str) -> None:
+    """Say at once what Ray itself says after minutes: nobody listens there."""
+    if "://" in address:
+        raise FabricError(
+            f"agentmesh can't run through {address}: that is Ray Client.",
+            cause="Its driver is not part of the cluster, so it can't hold a run together.",
+            fix="Submit the program as a job: `ray job submit --working-dir . -- python app.py`.",
+            address=address,
+        )
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=REACH_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _unreachable(address, error) from error
 
 
 @contextlib.contextmanager
