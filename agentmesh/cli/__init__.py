@@ -2,10 +2,11 @@
 
 The map: `app` (commands and their options), one module per command (`run_command`,
 `runs_command`, `show_command`, `log_command`, `replay_command`, `models_command`,
-`doctor_command`, `demo_command`), what they share (`terminal`, `wording`,
-`failures`, `target`, `hash_seed`, `exit_codes`), what they compute apart from how it
-looks (`facts`, `turns`, `lines`, `checks`), and the demo's own program
-(`support_desk`, with its simulated model in `desk_model`).
+`doctor_command`, `demo_command`), what they share (`terminal`, `wording`, `failures`,
+`exit_codes`, `hash_seed`, `target`, `endpoint`, `completion`), what they compute apart
+from how it looks (`facts`, `turns`, `lines`, `exchanges`, `checks`), and the demo: its
+program (`support_desk`), what its simulated model says (`desk_model.toml`), its looks
+(`demo_page`).
 
 Nothing here decides anything about runs: it asks `mesh`, and shows what it says.
 Standard output carries the answer, standard error everything said beside it.

@@ -83,6 +83,20 @@ StoreOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LocalOption = Annotated[bool, typer.Option("--local", help="Without Ray, in this process.")]
+AgentsOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="AGENT", help="Only this agent: `Type/key`, or a type; repeatable."),
+]
+HashSeedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hash-seed",
+        metavar="N|random",
+        help="Order of sets of strings: $PYTHONHASHSEED, else drawn. Recorded; the command "
+        "starts itself again under it.",
+    ),
+]
 RunArgument = Annotated[
     str,
     typer.Argument(
@@ -122,7 +136,7 @@ def options(
 def demo(
     *,
     runs: Annotated[int, typer.Option(min=1, max=100, help="How often the workflow runs.")] = 5,
-    local: Annotated[bool, typer.Option("--local", help="Without Ray, in this process.")] = False,
+    local: LocalOption = False,
     store: StoreOption = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the simulated model; without, it really samples.")
@@ -150,7 +164,7 @@ def run(
     input_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="A file with the message; - for stdin.")
     ] = None,
-    local: Annotated[bool, typer.Option("--local", help="Without Ray, in this process.")] = False,
+    local: LocalOption = False,
     store: StoreOption = None,
     run_id: Annotated[
         str | None, typer.Option(metavar="ID", help="Made from the time, unless given.")
@@ -173,15 +187,7 @@ def run(
         str | None, typer.Option(help="Of a Ray cluster; a fresh local one, unless given.")
     ] = None,
     num_cpus: Annotated[int | None, typer.Option(min=0, help="CPUs of a fresh local Ray.")] = None,
-    hash_seed_: Annotated[
-        str | None,
-        typer.Option(
-            "--hash-seed",
-            metavar="N|random",
-            help="Order of sets of strings: $PYTHONHASHSEED, else drawn. Recorded; the command "
-            "starts itself again under it.",
-        ),
-    ] = None,
+    hash_seed_: HashSeedOption = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print run id, status and error as JSON, too.")
     ] = False,
@@ -247,10 +253,7 @@ def show(
 def log(
     *,
     run: RunArgument = "latest",
-    agent: Annotated[
-        list[str] | None,
-        typer.Option(metavar="AGENT", help="Only this agent: `Type/key`, or a type; repeatable."),
-    ] = None,
+    agent: AgentsOption = None,
     level: Annotated[
         Level | None,
         typer.Option(help="From this level on; info, unless given. debug is everything."),
@@ -282,10 +285,7 @@ def log(
 def replay(
     *,
     run: RunArgument = "latest",
-    agent: Annotated[
-        list[str] | None,
-        typer.Option(metavar="AGENT", help="Only this agent: `Type/key`, or a type; repeatable."),
-    ] = None,
+    agent: AgentsOption = None,
     store: StoreOption = None,
     processes: Annotated[
         int, typer.Option(min=0, help="How many; 0 takes as many as the run is worth.")

@@ -82,7 +82,7 @@ def demo(*, runs: int, local: bool, store: str | None, seed: int | None, as_json
     with terminal.quiet_output(), _model(seed) as model:
         page.open(model.told, runs, on_ray=not wants_local(options))
         made = _run_all(runs, options, model, seed, page)
-    page.close_runs(made, model.simulated)
+    page.close_runs(made, asked=runs, simulated=model.simulated)
     if all(one.error for one in made):
         raise RunFailedError(
             f"None of {counted(len(made), 'run')} came to an end: {made[-1].error}",
@@ -91,7 +91,7 @@ def demo(*, runs: int, local: bool, store: str | None, seed: int | None, as_json
     chosen = choose(made)
     replayed = _replay(chosen.run_id, store)
     story = _story(chosen, made, store)
-    commands = next_commands(chosen.run_id, store)
+    commands = next_commands(chosen.run_id, store, story.agent)
     if as_json:
         terminal.print_json(
             {
@@ -211,12 +211,12 @@ def _story(chosen: DemoRun, made: list[DemoRun], store: str | None) -> "demo_pag
         return story.compared(run)
 
 
-def next_commands(run_id: str, store: str | None) -> list[str]:
-    """Return what to try next."""
+def next_commands(run_id: str, store: str | None, agent: str) -> list[str]:
+    """Return what to try next; `agent` is whose log is worth a look."""
     where = store_words(store)
     return [
         f"agentmesh show {run_id}{where}",
-        f"agentmesh log {run_id}{where} --agent Stock",
+        f"agentmesh log {run_id}{where} --agent {agent}",
         f"agentmesh replay {run_id}{where}",
         f"agentmesh runs{where}",
     ]

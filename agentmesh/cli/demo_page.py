@@ -1,7 +1,7 @@
 """How the demo looks: the table of runs as it grows, and what went wrong in one of them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -61,7 +61,9 @@ class Story:
     """What happened in a run, from its journal."""
 
     agents: str
-    """Whose messages are told."""
+    """Whose messages are told, in words."""
+    agent: str
+    """The type of the one whose log tells most."""
     races: bool
     """Whether they are the stock's, in their fateful order."""
     started_ns: int
@@ -83,11 +85,13 @@ def story_of(run: Run, problems: list[str]) -> Story:
     started_ns = run.info.created_at_ns
     if oversold or not problems:
         beats = _at_the_stock(run)
-        return Story(agents=STOCK, races=oversold, started_ns=started_ns, beats=beats)
+        return Story(
+            agents=STOCK, agent="Stock", races=oversold, started_ns=started_ns, beats=beats
+        )
     customer = problems[0].removeprefix("wrong promise: ").partition(" ")[0]
     beats = sorted(_about_letters(run, customer), key=lambda beat: beat.at_ns)
     agents = f"{WRITER} and {CRITIC}"
-    return Story(agents=agents, races=False, started_ns=started_ns, beats=beats)
+    return Story(agents=agents, agent="Writer", races=False, started_ns=started_ns, beats=beats)
 
 
 def _at_the_stock(run: Run) -> list[Beat]:
@@ -210,8 +214,8 @@ class Page:
         with Live(table, console=terminal.console(self._out), refresh_per_second=8) as live:
             yield Progress(live, table)
 
-    def close_runs(self, made: list[Any], simulated: bool) -> None:  # noqa: FBT001
-        """Say which runs went wrong."""
+    def close_runs(self, made: Sequence[Made], *, asked: int, simulated: bool) -> None:
+        """Say which runs went wrong; honestly, also if none did."""
         if not self._drawn and not self._silent:
             table = runs_table()
             for run in made:
@@ -220,6 +224,8 @@ class Page:
         bad = sum(bool(run.problems) for run in made)
         failed = sum(bool(run.error) for run in made)
         text = f"\n{bad} of {counted(len(made), 'run')} went wrong."
+        if len(made) > asked:
+            text += f" (After {counted(asked, 'run')} none had, so there were more.)"
         if failed:
             text += f" {failed} did not come to an end."
         if not bad and not failed:

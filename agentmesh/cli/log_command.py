@@ -5,6 +5,7 @@ structlog's renderers draw the lines, as they draw those of any other program. W
 follows from how long reading takes.
 """
 
+import shutil
 import sys
 import time
 from collections import Counter, deque
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.3
 _POLL_FACTOR = 4.0
 """Reading again may take up a quarter of the time."""
-_DETAIL_MAX = 160
+_DETAIL_MAX = 1_000
+_DETAIL_LEAST = 30
 _AGENT_MAX = 28
 
 
@@ -175,7 +177,7 @@ class PlainPrinter(Printer):
     def __init__(self) -> None:
         self._colors = terminal.console().color_system is not None
         self._width = _AGENT_MAX
-        self._detail_max = _DETAIL_MAX if sys.stdout.isatty() else 10 * _DETAIL_MAX
+        self._columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
         self._renderer = self._make_renderer()
 
     def measure(self, run: Run) -> None:
@@ -193,10 +195,17 @@ class PlainPrinter(Printer):
             "_said" if spoken else "_text": visible(line.text),
         }
         if line.detail is not None:
-            event["_detail"] = shortened(compact(line.detail), self._detail_max)
+            event["_detail"] = shortened(compact(line.detail), self._room(line))
         for name, value in line.fields.items():
-            event[_safe(name)] = shortened(_shown(value), self._detail_max)
+            event[_safe(name)] = shortened(_shown(value), _DETAIL_MAX)
         return str(self._renderer(None, "", event))
+
+    def _room(self, line: Line) -> int:
+        """Return how many characters of a detail fit on the terminal's line."""
+        if not self._columns:
+            return _DETAIL_MAX
+        taken = len(f"{clock(line.at_ns)}    ") + self._width + len(visible(line.text)) + 2
+        return max(self._columns - taken, _DETAIL_LEAST)
 
     def _make_renderer(self) -> "ConsoleRenderer":
         from structlog.dev import Column, ConsoleRenderer, KeyValueColumnFormatter

@@ -21,7 +21,7 @@ from agentmesh.mesh.replaying import chosen, replayer_of
 from agentmesh.replay.driver import Replayer, Report
 from agentmesh.replay.parallel import replay_in_processes
 
-_WORTH_BYTES = 16_000_000
+_WORTH_BYTES = 100_000_000
 """A journal from which on several processes gain more than it takes to start them."""
 _SEALED_FACTOR = 8
 """A sealed journal is about so much smaller."""

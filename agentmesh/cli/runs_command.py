@@ -3,7 +3,7 @@
 import msgspec
 
 from agentmesh.cli import exit_codes, terminal
-from agentmesh.cli.wording import NS_PER_SECOND, compact, date, shortened, took, visible
+from agentmesh.cli.wording import NS_PER_SECOND, compact, day, shortened, took, visible
 from agentmesh.errors import AgentMeshError
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
@@ -17,7 +17,7 @@ STATUS_STYLES = {
     "running": "cyan",
 }
 
-_VALUE_MAX = 48
+_VALUE_MAX = 200
 
 
 def list_runs(*, store: str | None, limit: int, as_json: bool) -> int:
@@ -31,15 +31,16 @@ def list_runs(*, store: str | None, limit: int, as_json: bool) -> int:
     if not newest:
         terminal.say(f"No runs in {location} yet. Make some with `agentmesh demo`.")
         return exit_codes.OK
-    table = terminal.table("run", "status", "workflow", "started", "took", "result", right=["took"])
+    headers = ("run", "status", "workflow", "started", "took", "result")
+    table = terminal.table(*headers, right=["took"], cut=["result"])
     for info in newest:
         table.add_row(
             visible(info.id),
             terminal.styled(info.status, STATUS_STYLES.get(info.status, "")),
             visible(info.workflow),
-            date(info.created_at_ns),
+            day(info.created_at_ns),
             how_long(info),
-            terminal.styled(result_of(info), "red" if info.error else ""),
+            terminal.one_line(result_of(info), "red" if info.error else ""),
         )
     terminal.show(table)
     if len(every) > limit:

@@ -35,7 +35,6 @@ _AGENTS_MAX = 30
 _PROBLEMS_MAX = 20
 _TURNS_MAX = 200
 _VALUE_MAX = 300
-_SHORT_MAX = 60
 
 OUTCOME_STYLES = {
     "done": "green",
@@ -252,7 +251,7 @@ def _show_agents(run: Run, addresses: list[str], *, as_json: bool) -> int:
         return exit_codes.OK
     numbers = ["turn", "took", "sent", "effects"]
     headers = ("agent", "turn", "at", "handler", "message", "from", "ended")
-    table = terminal.table(*headers, "took", "sent", "effects", right=numbers)
+    table = terminal.table(*headers, "took", "sent", "effects", right=numbers, cut=["message"])
     for turn in turns[:_TURNS_MAX]:
         table.add_row(*_turn_row(turn))
     terminal.show(table)
@@ -274,7 +273,7 @@ def _turn_row(turn: TurnFacts) -> list[Any]:
         str(turn.turn or "-"),
         clock(turn.delivered_ns),
         visible(turn.handler),
-        shortened(compact(turn.payload), _SHORT_MAX),
+        terminal.one_line(shortened(compact(turn.payload), _VALUE_MAX)),
         visible(turn.message),
         terminal.styled(turn.outcome, OUTCOME_STYLES.get(turn.outcome, "yellow")),
         "" if turn.seconds is None else took(turn.seconds),

@@ -81,30 +81,40 @@ def styled(text: str, style: str = "") -> "Text":
     return Text(text, style=style)
 
 
-def table(*headers: str, right: Sequence[str] = (), title: str = "") -> "Table":
+def one_line(text: str, style: str = "") -> "Text":
+    """Return text that is cut, and never wrapped, where there is not enough room for it."""
+    from rich.text import Text
+
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def table(*headers: str, right: Sequence[str] = (), cut: Sequence[str] = ()) -> "Table":
     """Return an empty table.
 
     Args:
         headers: Names of the columns.
         right: Which of them hold numbers.
-        title: What stands above it.
+        cut: Which of them give way where a terminal is too narrow; their cells are
+            `one_line` texts. None: all cells are wrapped.
     """
     from rich import box
     from rich.table import Table
 
     pretty = sys.stdout.isatty()
     made = Table(
-        box=box.ROUNDED if pretty else None,
-        title=title or None,
-        title_justify="left",
-        title_style="bold",
+        box=box.SIMPLE_HEAD if pretty else None,
         header_style="bold" if pretty else "",
         border_style="dim",
-        pad_edge=pretty,
+        pad_edge=False,
         padding=(0, 1) if pretty else (0, 2, 0, 0),
     )
     for header in headers:
-        made.add_column(header, justify="right" if header in right else "left")
+        made.add_column(
+            header,
+            justify="right" if header in right else "left",
+            no_wrap=bool(cut) and header not in cut,
+            overflow="ellipsis" if cut else "fold",
+        )
     return made
 
 

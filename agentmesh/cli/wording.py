@@ -100,6 +100,11 @@ def date(at_ns: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ns // NS_PER_SECOND))
 
 
+def day(at_ns: int) -> str:
+    """Return day and time in local time, without the year, for narrow tables."""
+    return date(at_ns)[5:]
+
+
 def iso(at_ns: int) -> str:
     """Return a time as ISO 8601 with microseconds and local offset."""
     seconds, rest = divmod(at_ns, NS_PER_SECOND)

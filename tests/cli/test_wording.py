@@ -21,7 +21,7 @@ TRACEBACK = """Traceback (most recent call last):
   File "/venv/agentmesh/kernel/cell.py", line 239, in _run
     type_, payload = await self.behavior.run(self, turn)
                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  File "/home/ada/shop.py", line 12, in half
+  File "/srv/shop.py", line 12, in half
     return n.n / 0
            ~~~~^~~
 ZeroDivisionError: division by zero"""
@@ -124,7 +124,7 @@ def test_a_users_traceback_has_the_users_frames() -> None:
     """agentmesh's own are left out, unless there are no others."""
     shown = users_frames(TRACEBACK)
 
-    assert "/home/ada/shop.py" in shown
+    assert "/srv/shop.py" in shown
     assert "~~~~^~~" in shown
     assert "kernel" not in shown
     assert "behavior.run" not in shown
