@@ -4,12 +4,9 @@ An ordinary agentmesh program, as you would write it. Two customers want the las
 lamp, one has a complaint. A triage agent sorts the tickets, a specialist for each
 customer decides, a writer answers, a critic reads the answer before it goes out.
 
-It has two faults, and neither shows every time:
-
-* A specialist looks at the stock, thinks (a model call), then reserves. Meanwhile the
-  other one may have looked too: both see the last lamp, and both reserve it.
-* The writer's model sometimes promises a delivery that is too fast, and the critic's
-  model sometimes lets that pass.
+It has two faults, and neither shows every time. A specialist looks at the stock, thinks
+(a model call), then reserves; meanwhile the other one may have looked, too. And the
+writer's model sometimes promises too fast a delivery, and the critic's lets it pass.
 """
 
 import asyncio
@@ -198,8 +195,8 @@ class Critic(Staff):
         """Ask the model what it thinks of a letter."""
         return await am.llm(
             f"Decision: {draft.decision.action}. Letter: {draft.letter.text}",
-            system=f"You check a shop's letters. Parcels take {SHIPPING_DAYS} days: does the "
-            "letter promise a faster delivery, or one that was declined? Then do not approve it.",
+            system=f"You check a shop's letters. Approve none that promises less than "
+            f"{SHIPPING_DAYS} days, or a delivery that was declined.",
             response_model=Verdict,
         )
 
@@ -213,9 +210,8 @@ async def serve(ticket: Ticket) -> Reply:
     letter = await writer.write(Task(ticket=ticket, decision=decision))
     verdict = await am.ref(Critic).read(Draft(decision=decision, letter=letter))
     if not verdict.approved:
-        am.log("the critic objects", customer=ticket.customer, reason=verdict.reason)
-        task = Task(ticket=ticket, decision=decision, objection=verdict.reason)
-        letter = await writer.write(task)
+        again = Task(ticket=ticket, decision=decision, objection=verdict.reason)
+        letter = await writer.write(again)
     return Reply(customer=ticket.customer, decision=decision, letter=letter)
 
 
@@ -244,14 +240,10 @@ async def desk(shift: Shift) -> Report:
     return Report(replies=replies, left=left, problems=oversold + wrong_promises(replies))
 
 
-MORNING = Shift(
-    tickets=[
-        Ticket(customer="Ada", text="I would like the desk lamp, please."),
-        Ticket(customer="Ben", text="One desk lamp for my new flat!"),
-        Ticket(customer="Cleo", text="My desk lamp arrived broken. What now?"),
-    ],
-    lamps=1,
-)
+ADA = Ticket(customer="Ada", text="I would like the desk lamp, please.")
+BEN = Ticket(customer="Ben", text="One desk lamp for my new flat!")
+CLEO = Ticket(customer="Cleo", text="My desk lamp arrived broken. What now?")
+MORNING = Shift(tickets=[ADA, BEN, CLEO], lamps=1)
 
 if __name__ == "__main__":
     print(am.run(desk, MORNING).model_dump_json(indent=2))  # noqa: T201 - a program's result
