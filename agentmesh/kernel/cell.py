@@ -260,7 +260,7 @@ class Cell(Exchange):
         turn.finished = True
         self._end(turn.envelope, turn.number, outcome, error)
         del self.turns[turn.message]
-        if turn.tasks is not None or turn.agens is not None:
+        if turn.tasks is not None or self._agens is not None:
             leftovers = Leftovers(self, turn)
             if not leftovers.clear():
                 self._leftovers[turn.number] = leftovers

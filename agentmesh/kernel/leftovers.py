@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from agentmesh.kernel.loop import AgentLoop
 from agentmesh.kernel.tasks import AgentTask, AsyncGen, close_by_force
-from agentmesh.kernel.turn import Turn, agen_of
+from agentmesh.kernel.turn import Turn
 
 
 class Owner(Protocol):
@@ -22,6 +22,9 @@ class Owner(Protocol):
 
     def report(self, what: str, error: BaseException | None) -> None:
         """Take in a failure that nobody waits for."""
+
+    def take_agens(self, turn: Turn) -> list[AsyncGen]:
+        """Forget the generators of a turn; return those that have to be closed."""
 
     def on_cleared(self, turn: Turn) -> None:
         """Take in that nothing of a turn is left."""
@@ -55,11 +58,8 @@ class Leftovers:
                 task.cancel()
         if self._open:
             return False
-        agens, turn.agens = turn.agens, None
-        for held in (agens or {}).values():
-            agen = agen_of(held)
-            if agen is not None:
-                self._watch(closer(agen, turn, self._cell.loop))
+        for agen in self._cell.take_agens(turn):
+            self._watch(closer(agen, turn, self._cell.loop))
         return not self._open
 
     def end_by_force(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from agentmesh.errors import NotInHandlerError, describe
 from agentmesh.kernel import commands, events
+from agentmesh.kernel.agens import Agens
 from agentmesh.kernel.leftovers import Leftovers, closer
 from agentmesh.kernel.loop import AgentLoop
 from agentmesh.kernel.outbox import IssueId, Outbox
@@ -21,6 +22,7 @@ class Scope(Outbox):
     """Base of a cell: its turns, and which of them runs."""
 
     __slots__ = (
+        "_agens",
         "_ends_by_force",
         "_leftovers",
         "_outside",
@@ -45,6 +47,7 @@ class Scope(Outbox):
         self.turns: dict[str, Turn] = {}
         """Open turns by the id of their message, oldest first."""
         self._leftovers: dict[int, Leftovers] = {}  # of finished turns, by the turn's number
+        self._agens: Agens | None = None  # broken off or still iterated
         self._ends_by_force = False  # nothing new is begun any more
         self._timers: dict[IssueId, AgentTimer] = {}  # set, neither fired nor cancelled
         self._outside = 0  # timers set outside any turn
@@ -106,26 +109,24 @@ class Scope(Outbox):
         """Note a generator as belonging to the turn that begins to iterate it."""
         turn = self.turn_here()
         if turn is not None:
-            turn.adopt_agen(agen)
+            if self._agens is None:
+                self._agens = Agens()
+            self._agens.adopt(agen, turn)
 
     def drop_agen(self, agen: AsyncGen, *, collected: bool) -> None:
-        """Close a generator that was broken off; later, if only the collector found it.
-
-        What the collector finds is unreachable for the handler, so that to keep it until
-        its turn ends is the same as if the collector had not run.
-        """
-        if self._ends_by_force:
+        """Close a generator that was broken off; later, if only the collector found it."""
+        if self._agens is None or self._ends_by_force:
             return
-        number = id(agen)  # tidy: looked up, never ordered
-        finished = [each.turn for each in list(self._leftovers.values())]
-        for turn in [*list(self.turns.values()), *finished]:
-            if turn.agens is not None and number in turn.agens:
-                if collected:
-                    turn.agens[number] = agen
-                else:
-                    del turn.agens[number]
-                    turn.adopt(closer(agen, turn, self.loop))
-                return
+        if collected:
+            self._agens.keep(agen)
+            return
+        turn = self._agens.drop(agen)
+        if turn is not None:
+            turn.adopt(closer(agen, turn, self.loop))
+
+    def take_agens(self, turn: Turn) -> list[AsyncGen]:
+        """Forget the generators of a turn; return those that have to be closed."""
+        return [] if self._agens is None else self._agens.take(turn)
 
     def start_timer(self, timer: AgentTimer) -> None:
         """Number a timer within its turn and ask the driver for it."""

@@ -8,18 +8,16 @@ those of a program (`leftovers`).
 
 from contextvars import Context, ContextVar
 from typing import Any
-from weakref import ref
 
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.prng import KeyedRandom
-from agentmesh.kernel.tasks import AgentTask, AsyncGen
+from agentmesh.kernel.tasks import AgentTask
 
 
 class Turn:
     """State of one turn. Only the cell changes it."""
 
     __slots__ = (
-        "agens",
         "cancel_reason",
         "chain",
         "context",
@@ -60,9 +58,6 @@ class Turn:
         """How often each effect request was issued: tells equal requests apart."""
         self.tasks: list[AgentTask[Any]] | None = None
         """Tasks the handler created, oldest first; some of those that are done may be missing."""
-        self.agens: dict[int, ref[AsyncGen] | AsyncGen] | None = None
-        """Asynchronous generators begun and not yet ended, oldest first, by `id()`: by a weak
-        reference, or itself once only the garbage collector had found it."""
         self.random: KeyedRandom | None = None
         """The turn's generator; made on first use."""
 
@@ -88,24 +83,6 @@ class Turn:
             # Failures that nobody has fetched yet stay: the turn's end reports them.
             tasks[:] = [each for each in tasks if not each.done() or each._log_traceback]
         tasks.append(task)
-
-    def adopt_agen(self, agen: AsyncGen) -> None:
-        """Remember a generator to close when the turn ends."""
-        agens = self.agens
-        if agens is None:
-            agens = self.agens = {}
-        elif len(agens) >= _PRUNE_AT and len(agens) & (len(agens) - 1) == 0:
-            for number in [number for number, each in agens.items() if agen_of(each) is None]:
-                del agens[number]
-        number = id(agen)  # tidy: looked up, never ordered
-        agens.pop(number, None)  # the same address may have belonged to one that has ended
-        agens[number] = ref(agen)
-
-
-def agen_of(held: ref[AsyncGen] | AsyncGen) -> AsyncGen | None:
-    """Return a generator that has to be closed; None if it has ended."""
-    agen = held() if isinstance(held, ref) else held
-    return None if agen is None or getattr(agen, "ag_frame", None) is None else agen
 
 
 _PRUNE_AT = 64

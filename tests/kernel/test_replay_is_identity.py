@@ -1,9 +1,11 @@
 """A cell is a function of its events: the same commands, in every process, always."""
 
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,7 +29,11 @@ relaxed = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
-pytestmark = pytest.mark.usefixtures("standard_library")
+pytestmark = [
+    pytest.mark.usefixtures("standard_library"),
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+]
 
 
 class OtherProcess:
@@ -78,7 +84,7 @@ def live(setting: Setting, seed: int) -> tuple[World, dict[str, History]]:
         world.close()
 
 
-@settings(relaxed, max_examples=300)
+@settings(relaxed, max_examples=250)
 @given(setting=SETTINGS, seed=st.integers(0, 2**32))
 def test_any_cell_replays_byte_for_byte_in_another_process(
     setting: Setting, seed: int, other_process: OtherProcess
@@ -99,7 +105,7 @@ def _explain(setting: Setting, history: History) -> bool:
     pytest.fail("differs in the other process only")
 
 
-@settings(relaxed, max_examples=200)
+@settings(relaxed, max_examples=120)
 @given(setting=SETTINGS, seed=st.integers(0, 2**32))
 def test_every_message_ends_exactly_once(setting: Setting, seed: int) -> None:
     """Whatever fails, is cancelled, expires or is stopped: one end, and one answer to an ask."""
@@ -124,7 +130,7 @@ def test_every_message_ends_exactly_once(setting: Setting, seed: int) -> None:
     assert all(cell.idle for cell in world.cells.values())
 
 
-@settings(relaxed, max_examples=100)
+@settings(relaxed, max_examples=60)
 @given(setting=SETTINGS, seed=st.integers(0, 2**32))
 def test_everything_started_ends_or_is_taken_back(setting: Setting, seed: int) -> None:
     """No effect and no timer of a cell outlives it, and none is cancelled twice."""
@@ -156,6 +162,33 @@ def _follow(command: Command, under_way: dict[object, None]) -> None:
             del under_way["effect", turn, n]
         case commands.CancelTimer(turn=turn, n=n):
             del under_way["timer", turn, n]
+
+
+@settings(relaxed, max_examples=60)
+@given(setting=SETTINGS, seed=st.integers(0, 2**32))
+def test_the_garbage_collector_makes_no_difference(setting: Setting, seed: int) -> None:
+    """It may run after every event or never: addresses are reused, generators found or not."""
+    _, histories = live(setting, seed)
+
+    for history in histories.values():
+        issued = []
+        for collects in (True, False):
+            with _collector(after_each_event=collects) as collect:
+                issued.append(pack(replay(setting, history.events, between=collect)))  # type: ignore[arg-type]
+        assert issued[0] == issued[1]
+
+
+@contextmanager
+def _collector(*, after_each_event: bool) -> Iterator[Callable[[], object]]:
+    """Let the collector run when told and at no other time; only at what is new, to be quick."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield gc.collect if after_each_event else lambda: None
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def test_the_order_of_events_makes_a_difference() -> None:

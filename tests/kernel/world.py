@@ -178,10 +178,15 @@ class World:
         self._give(address, events.Stopped(self.now, "stop"))
 
 
-def replay(setting: Setting, recorded: list[Event]) -> list[list[Command]]:
+def replay(
+    setting: Setting, recorded: list[Event], between: Callable[[], object] = lambda: None
+) -> list[list[Command]]:
     """Feed recorded events to a new cell, and return what it issues."""
     cell = setting.cell()
     cell.forget_performers()
-    issued = [cell.handle(event) for event in recorded]
+    issued = []
+    for event in recorded:
+        issued.append(cell.handle(event))
+        between()
     cell.close()
     return issued
