@@ -14,7 +14,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
 def test_the_program_in_the_readme_runs_and_replays(tmp_path: Path) -> None:
-    """Copied into a file, run without Ray against the embedded model server, replayed without it."""
+    """Copied into a file, run against the embedded model server, replayed without it."""
     program = tmp_path / "app.py"
     program.write_text(re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0])
     with ModelServer(seed=1) as server:
