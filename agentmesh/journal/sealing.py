@@ -90,12 +90,15 @@ class Sealed:
     """
 
     def __init__(self, files: Files, path: str) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         self.name = path
         self._group: tuple[int, Any] = (-1, None)
         self._agents: dict[str, tuple[int, int]] | None = None
-        self._source = files.open(path)
+        # Arrow opens a local file itself: its threads would give back a Python file object
+        # while the interpreter ends, and abort the process.
+        self._source = pa.OSFile(path) if files.local else files.open(path)
         try:
             self._file = self._guarded(
                 lambda: pq.ParquetFile(self._source, page_checksum_verification=True)

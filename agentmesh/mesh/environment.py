@@ -48,7 +48,7 @@ def python_version() -> str:
 def hash_seed() -> str | None:
     """Return the seed of `hash(str)`, or None where only this process knows it."""
     value = os.environ.get("PYTHONHASHSEED", "")
-    if value.isdigit():
+    if value.isdigit() and not sys.flags.ignore_environment:
         return value
     return "0" if not sys.flags.hash_randomization else None
 

@@ -108,9 +108,12 @@ def causes(
         )
     if tainted_by_order:
         return "schedule", "the same commands come in another order."
+    seeds = ""
+    if info.hash_fingerprint not in ("", today.hash_fingerprint):
+        seeds = " The hash seed differs too: it may be the order of a set of strings."
     return "unrecorded input", (
         "the handler read something that its events do not contain: a module global, a clock or "
-        "generator captured early, an id() or memory address, the environment, or a file."
+        "generator captured early, an id() or memory address, the environment, or a file." + seeds
     )
 
 

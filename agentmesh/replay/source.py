@@ -15,6 +15,8 @@ from agentmesh.journal.records import Step
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.commands import Command
 
+_PROGRAM = "cli/support_desk.py"
+"""The one file of this package that is a user's program: the demo's."""
 _OWN = str(Path(errors.__file__).parent)
 _STDLIB = str(Path(asyncio.__file__).parent.parent)
 _SITE = f"{_STDLIB}/site-packages"
@@ -60,7 +62,7 @@ def _user_frames(frame: FrameType | None) -> list[str]:
     while frame is not None:
         file = frame.f_code.co_filename
         library = file.startswith((_STDLIB, "<")) and not file.startswith(_SITE)
-        if not library and not file.startswith(_OWN):
+        if not library and (not file.startswith(_OWN) or file.endswith(_PROGRAM)):
             frames.append(f"{file}:{frame.f_lineno} in {frame.f_code.co_name}")
         if file.startswith(_OWN) and frame.f_code.co_name == "drain":
             break
