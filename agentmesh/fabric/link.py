@@ -106,17 +106,19 @@ class Outgoing:
 
     def take(self, now: int) -> list[Envelope]:
         """Return the messages of the next frame, as many as fit."""
-        limits = self._limits
-        most = min(limits.frame_messages, self.credit - self.next_number + 1, len(self._unsent))
+        unsent, unacked, limits = self._unsent, self._unacked, self._limits
+        if not unsent:
+            return []
+        most = min(limits.frame_messages, self.credit - self.next_number + 1, len(unsent))
         room = min(limits.frame_bytes, limits.unacked_bytes - self._unacked_bytes)
         batch: list[Envelope] = []
         filled = 0
         while len(batch) < most and filled < room:
-            envelope = self._unsent.popleft()
+            envelope = unsent.popleft()
             size = len(envelope.payload) + len(envelope.note) + HEADER_BYTES
             filled += size
             batch.append(envelope)
-            self._unacked.append((envelope, size))
+            unacked.append((envelope, size))
         if batch:
             self._unacked_bytes += filled
             self._highest = max(self._highest, self.next_number - 1)
@@ -151,11 +153,10 @@ class Outgoing:
         self._unacked_bytes = 0
         self.resend_at = NEVER
 
-    def on_time(self, now: int) -> None:
-        """Send again if no acknowledgement came for too long."""
-        if now >= self.resend_at:
-            self.rewind()
-            self._patience_ns = min(2 * self._patience_ns, self._limits.resend_most_ns)
+    def resend(self) -> None:
+        """Send again: no acknowledgement came for too long; be more patient next time."""
+        self.rewind()
+        self._patience_ns = min(2 * self._patience_ns, self._limits.resend_most_ns)
 
     def restart(self) -> None:
         """Begin a new session: what is not acknowledged gets new numbers from 1."""
@@ -295,9 +296,11 @@ class Link:
 
     def transmit(self, now: int) -> bytes | None:
         """Return the next frame to send by our own initiative; None when there is no need."""
-        self.outgoing.on_time(now)
-        needed = self.outgoing.can_transmit or now >= self._ack_at
-        if self.superseded or not (needed or self._ask_again or self._greet):
+        outgoing = self.outgoing
+        if now >= outgoing.resend_at:
+            outgoing.resend()
+        needed = outgoing.can_transmit or now >= self._ack_at or self._ask_again or self._greet
+        if not needed or self.superseded:
             return None
         return self._frame(now, messages=True)
 

@@ -144,7 +144,8 @@ class Peer:
         self._under_way -= 1
         if isinstance(result, bytes):
             self._retry_seconds = RETRY_SECONDS
-            self._take(result)
+            if self._take(result):
+                return  # what it caused has been transmitted with it
         elif isinstance(result, UnavailableError):
             self.link.lost()
             self._rest()
@@ -153,10 +154,11 @@ class Peer:
             self._on_gone(self, result)
         self.flush()
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes) -> bool:
         envelopes = self.link.receive(data, self._clock_ns())
         if envelopes:
             self._sink.take(envelopes, partial(self._on_committed, self.link.mark))
+        return bool(envelopes)
 
     def _on_committed(self, mark: tuple[int, int]) -> None:
         self.link.commit(mark, self._clock_ns())
