@@ -75,7 +75,8 @@ def load(entry: Entry) -> tuple[Program, AgentType]:
 
 def _present(entry: Entry) -> ModuleType | None:
     """Return the module if this very process has it already."""
-    for name in (entry.module, SCRIPT_NAME):
+    names = (entry.module, SCRIPT_NAME) if entry.file else (entry.module,)
+    for name in names:
         module = sys.modules.get(name)
         file = getattr(module, "__file__", None)
         if module is None or not any(made.module == name for made in DEFINED):
@@ -97,8 +98,9 @@ def _import(entry: Entry) -> ModuleType:
         try:
             if entry.module not in ("__main__", "") and importlib.util.find_spec(entry.module):
                 return importlib.import_module(entry.module)
-        except ModuleNotFoundError:
-            pass  # not importable by name here: the file may still be there
+        except ModuleNotFoundError as error:
+            if not f"{entry.module}.".startswith(f"{error.name}."):
+                raise  # something that the program needs is missing, not the program
         return import_file(entry.file or entry.module)
 
 

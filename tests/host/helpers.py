@@ -32,7 +32,8 @@ class RecordingJournal:
         self.fails_at: Callable[[str], bool] = lambda _what: False
 
     def open_cell(self, address: str) -> object:
-        return self._note("open", address)
+        self._note("open", address)
+        return None
 
     def event(self, address: str, step: int, event: Event) -> None:
         self._note("event", address, step, event)
@@ -51,9 +52,7 @@ class RecordingJournal:
     def events(self, address: str | None = None) -> list[Event]:
         """Return what was recorded, of one agent or of all."""
         return [
-            entry[3]
-            for entry in self.story
-            if entry[0] == "event" and address in (None, entry[1])
+            entry[3] for entry in self.story if entry[0] == "event" and address in (None, entry[1])
         ]
 
     def issued(self) -> list[Command]:
@@ -83,6 +82,7 @@ class Bench:
         self.story = story
         """Everything that happened, in order: journal, route, client, failure, effects."""
         self.failure: Exception | None = None
+        self._failed = asyncio.Event()
         self._sent = 0
         self._answers: dict[int, asyncio.Future[Envelope]] = {}
 
@@ -114,6 +114,7 @@ class Bench:
 
     def on_failure(self, error: Exception) -> None:
         self.failure = error
+        self._failed.set()
         self.story.append(("failure", error))
 
     async def settled(self) -> None:
@@ -122,11 +123,15 @@ class Bench:
         self.host.after_tick(lambda: ended.set_result(None))
         await asyncio.wait_for(ended, SECONDS)
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something to become true."""
+    async def failed(self) -> None:
+        """Wait until the host has given up."""
+        await asyncio.wait_for(self._failed.wait(), SECONDS)
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
         async with asyncio.timeout(SECONDS):
-            while not condition():
-                await asyncio.sleep(0.001)
+            while not self.host.idle:
+                await self.settled()
 
 
 @asynccontextmanager
@@ -134,23 +139,20 @@ async def running(**options: Any) -> AsyncIterator[Bench]:
     """A host on the running loop."""
     story: list[Any] = []
     journal = RecordingJournal(story)
-    bench: list[Bench] = []
-    context = RunContext(
-        run_id="r", program=Program(programs.__name__), redactor=NoSecrets()
-    )
+    context = RunContext(run_id="r", program=Program(programs.__name__), redactor=NoSecrets())
     host = Host(
         run=context,
         seed="seed",
         journal=journal,
         loop=asyncio.get_running_loop(),
         route=lambda envelopes: story.append(("route", envelopes)),
-        on_client=lambda envelope: bench[0].on_client(envelope),
-        on_failure=lambda error: bench[0].on_failure(error),
+        on_client=lambda envelope: bench.on_client(envelope),  # noqa: PLW0108 - made below
+        on_failure=lambda error: bench.on_failure(error),  # noqa: PLW0108
         **options,
     )
-    bench.append(Bench(host, journal, story))
+    bench = Bench(host, journal, story)
     try:
-        yield bench[0]
+        yield bench
     finally:
         await host.close()
         programs.PERFORM.clear()

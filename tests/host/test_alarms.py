@@ -1,6 +1,7 @@
 """Timers and deadlines of a host, on a clock that the test moves."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -147,8 +148,6 @@ def test_on_a_real_loop_it_rings() -> None:
         def ring(timer: object) -> None:
             rang.append(timer)
             done.set_result(None)
-
-        import time
 
         alarms = Alarms(loop, time.time_ns, ring, rang.append)
         alarms.start(("A/x", 1, 1), time.time_ns() + 2 * MS)
