@@ -19,7 +19,6 @@ from agentmesh.sdk.message import Message
 from agentmesh.sdk.program import RunContext
 
 _NO_REPLY: Reply = ("", b"null")
-_NOTHING = ("None", "NoneType")
 
 
 class AgentBehavior:
@@ -101,7 +100,7 @@ def _encode_reply(spec: HandlerSpec, result: object) -> Reply:
     name = type(result).__name__
     if type(result) in signature.gives:
         return name, message.encode(result)
-    if result is None and signature.returns_text in _NOTHING:
+    if result is None and signature.returns_text == "None":
         return _NO_REPLY
     if isinstance(result, Message) and signature.gives:
         raise _bad_reply(spec, name, "subclasses and other messages do not count")

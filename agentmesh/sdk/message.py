@@ -116,7 +116,7 @@ def _mark(shown: object, plain: object) -> object:
 def _values_of(shown: object, otherwise: Collection[object]) -> Collection[object]:
     """Return what became the values of a JSON object, in order, if that can be told."""
     if isinstance(shown, BaseModel):  # a model among values without a type
-        shown = shown.model_dump(by_alias=False)
+        shown = shown.model_dump(by_alias=False, round_trip=True)
     values: Collection[object] = shown.values() if isinstance(shown, Mapping) else ()
     if dataclasses.is_dataclass(shown) and not isinstance(shown, type):
         values = [getattr(shown, field.name) for field in dataclasses.fields(shown)]

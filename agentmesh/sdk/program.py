@@ -1,13 +1,19 @@
 """Which agent types a run knows, and what a handler finds of its run.
 
-Types are found by name. A name is first looked for in the module of the
-workflow, then in all others; two candidates there are an error that says where
-both are, when the name is used.
+Types are found by name. A name is first looked for in the module of the workflow, then
+in those it imports, directly or not, then in all others; two candidates in the same
+place are an error that says where both are, when the name is used.
+
+Who subscribes to a topic is looked for only in what the workflow's module imports: what
+else a process has loaded (another program, a test) is no part of the run.
 """
 
 import inspect
+import sys
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Protocol
 
 from agentmesh.errors import DefinitionError, UnknownAgentError
@@ -24,6 +30,7 @@ class Program:
     def __init__(self, module: str) -> None:
         self.module = module
         self._found: dict[str, AgentType] = {}
+        self._imported: dict[str, None] | None = None
 
     def find(self, name: str) -> AgentType:
         """Return the agent type of that name.
@@ -40,6 +47,9 @@ class Program:
         named = {made.module: made for made in DEFINED if made.name == name}
         if self.module in named:
             return named[self.module]
+        if len(named) > 1:
+            near = {module: made for module, made in named.items() if module in self.imported}
+            named = near or named
         if len(named) == 1:
             return next(iter(named.values()))
         if not named:
@@ -57,9 +67,41 @@ class Program:
 
     def subscribers(self, topic: str) -> list[tuple[AgentType, HandlerSpec]]:
         """Return who subscribed to a topic, sorted by name: the order of delivery."""
-        names = sorted({made.name for made in DEFINED if _topics(made, topic)})
-        found = [self.find(name) for name in names]
+        mine = [made for made in DEFINED if made.module in self.imported and _topics(made, topic)]
+        found = [self.find(name) for name in sorted({made.name for made in mine})]
         return [(made, spec) for made in found for spec in _topics(made, topic)]
+
+    @property
+    def imported(self) -> Mapping[str, None]:
+        """Names of the workflow's module and of all that it imports, nearest first."""
+        if self._imported is None:
+            self._imported = _imports_of(self.module)
+        return self._imported
+
+
+def _imports_of(name: str) -> dict[str, None]:
+    """Follow what a module has names for, through everything but Python and agentmesh."""
+    found: dict[str, None] = {name: None}
+    waiting = deque([name])
+    while waiting:
+        module = sys.modules.get(waiting.popleft())
+        for value in list(vars(module).values()) if module is not None else ():
+            other = value.__name__ if isinstance(value, ModuleType) else _module_of(value)
+            if other not in found and other.partition(".")[0] not in _PLAIN:
+                found[other] = None
+                waiting.append(other)
+    return found
+
+
+def _module_of(value: object) -> str:
+    if not isinstance(value, type) and not inspect.isfunction(value):
+        return ""
+    module = value.__module__
+    return module if isinstance(module, str) else ""
+
+
+_PLAIN = frozenset({"", "agentmesh", "builtins", *sys.stdlib_module_names} - {"__main__"})
+"""Top-level packages in which no agent is defined."""
 
 
 def _topics(made: AgentType, topic: str) -> list[HandlerSpec]:

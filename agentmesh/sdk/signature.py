@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
 from pydantic.errors import PydanticUserError
@@ -208,8 +209,19 @@ def adapter_of(hint: object, what: str) -> TypeAdapter[object]:
 
 def name_of(hint: object) -> str:
     """Return a type as people write it."""
+    options = _options(hint)
+    if len(options) > 1:
+        return " | ".join(map(name_of, options))
+    if hint is None or hint is type(None):
+        return "None"
     if isinstance(hint, type) and not typing.get_args(hint):
         return hint.__name__
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return name_of(arguments[0])
+    if isinstance(origin, type) and arguments:
+        inside = ("..." if each is ... else name_of(each) for each in arguments)
+        return f"{origin.__name__}[{', '.join(inside)}]"
     return str(hint).replace("typing.", "")
 
 
