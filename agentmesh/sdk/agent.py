@@ -144,6 +144,7 @@ def _mark(function: F | None, options: HandlerOptions) -> F | Callable[[F], F]:
 
 
 def _set_mark(function: F, options: HandlerOptions) -> F:
+    _refuse_bound(function, getattr(function, "__name__", "it"))
     if not callable(function):
         raise DefinitionError(
             f"@am.handler got {function!r} instead of a method.", fix="Put it above an `async def`."
@@ -277,15 +278,10 @@ def _read_class(cls: type, name: str, namespace: Mapping[str, object]) -> dict[s
     visible = {**namespace, **vars(cls)}  # what a hint inside the class may name
     for attribute in dir(cls):
         function = inspect.getattr_static(cls, attribute)
-        options: HandlerOptions | None = getattr(function, MARK, None)
+        options: HandlerOptions | None = getattr(inspect.unwrap(function), MARK, None)
         if options is None:
             continue
-        if isinstance(function, staticmethod | classmethod):
-            raise DefinitionError(
-                f"{name}.{attribute} is a {type(function).__name__}.",
-                cause="A handler works on one instance and its state.",
-                fix=f"Write an ordinary method: `async def {attribute}(self, ...)`.",
-            )
+        _refuse_bound(function, f"{name}.{attribute}")
         read = signature.read(function, f"{name}.{attribute}", visible, method=True)
         _check_opaque(f"{name}.{attribute}", options, read)
         handlers[attribute] = HandlerSpec(
@@ -302,6 +298,15 @@ def _read_class(cls: type, name: str, namespace: Mapping[str, object]) -> dict[s
             fix="Put @am.handler above an `async def` method that takes a message.",
         )
     return handlers
+
+
+def _refuse_bound(function: object, what: str) -> None:
+    if isinstance(function, staticmethod | classmethod):
+        raise DefinitionError(
+            f"{what} is a {type(function).__name__}.",
+            cause="A handler works on one instance and its state.",
+            fix=f"Write an ordinary method: `async def {what.rpartition('.')[2]}(self, ...)`.",
+        )
 
 
 def _check_opaque(what: str, options: HandlerOptions, read: Signature) -> None:

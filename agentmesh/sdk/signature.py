@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import PydanticSchemaGenerationError, TypeAdapter
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter
 from pydantic.errors import PydanticUserError
 
 from agentmesh.errors import DefinitionError
@@ -117,9 +117,9 @@ def _accepts(
     if not parameters:
         return ()
     if len(parameters) > 1 or parameters[0].kind not in _POSITIONAL:
-        shown = ", ".join(str(parameter) for parameter in parameters)
+        shown = inspect.Signature(parameters)
         raise DefinitionError(
-            f"{what} ({where(function)}) takes ({shown}); a handler takes one message.",
+            f"{what} ({where(function)}) takes {shown}; a handler takes one message.",
             fix="Put the values into one class: `class Request(am.Message): ...`.",
         )
     hint = hints.get(parameters[0].name)
@@ -194,7 +194,7 @@ def adapter_of(hint: object, what: str) -> TypeAdapter[object]:
         DefinitionError: pydantic can't.
     """
     try:
-        adapter = TypeAdapter(typing.cast("type[object]", hint))
+        adapter = _adapter(typing.cast("type[object]", hint))
         # A callable validates, but only at run time it would turn out not to be data.
         adapter.json_schema(mode="serialization")
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
@@ -205,6 +205,16 @@ def adapter_of(hint: object, what: str) -> TypeAdapter[object]:
             "out.",
         ) from error
     return adapter
+
+
+def _adapter(hint: type[object]) -> TypeAdapter[object]:
+    try:
+        # As in messages: JSON has no word for infinity.
+        return TypeAdapter(hint, config=ConfigDict(ser_json_inf_nan="strings"))
+    except PydanticUserError as error:
+        if error.code != "type-adapter-config-unused":
+            raise
+        return TypeAdapter(hint)  # a model, which has a configuration of its own
 
 
 def name_of(hint: object) -> str:

@@ -163,6 +163,11 @@ def _hints(cls: type, namespace: Mapping[str, object]) -> dict[str, object]:
             "which is not defined.",
             fix=f"Import {error.name!r} at run time.",
         ) from error
+    except (AttributeError, SyntaxError, TypeError) as error:
+        raise DefinitionError(
+            f"The annotation of an attribute of agent {cls.__name__} can't be read: {error}.",
+            fix="Correct the annotation.",
+        ) from error
 
 
 def _has_default(cls: type, name: str) -> bool:

@@ -143,6 +143,153 @@ def topic_without_name() -> None:
         async def answer(self, question: Question) -> None: ...
 
 
+def no_self() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler
+        async def answer(question: Question) -> str:  # type: ignore[misc]  # noqa: N805
+            return question.text
+
+
+def nothing_at_all() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler
+        async def answer() -> str:  # type: ignore[misc]
+            return ""
+
+
+def static_method() -> None:
+    @am.agent
+    class Wrong:
+        @staticmethod
+        @am.handler
+        async def answer(question: Question) -> str:
+            return question.text
+
+
+def class_method() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler
+        @classmethod
+        async def answer(cls, question: Question) -> str:
+            return question.text
+
+
+def default_for_the_message() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler
+        async def answer(self, question: Question = Question(text="")) -> str:  # noqa: B008
+            return question.text
+
+
+def keyword_only() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler
+        async def answer(self, *, question: Question) -> str:
+            return question.text
+
+
+def optional_message() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler
+        async def answer(self, question: Question | None) -> str:
+            return str(question)
+
+
+def two_of_one_name() -> None:
+    other = type("Question", (am.Message,), {})
+
+    @am.agent
+    class Wrong:
+        @am.handler
+        async def answer(self, question: Question | other) -> str:  # type: ignore[valid-type]
+            return str(question)
+
+
+def base_message_as_reply() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler
+        async def answer(self, question: Question) -> am.Message:
+            return question
+
+
+def stream_of_nothing() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler
+        async def items(self, question: Question) -> AsyncIterator:  # type: ignore[type-arg]
+            yield question.text
+
+
+def stream_that_returns() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler
+        async def items(self, question: Question) -> AsyncIterator[str]:
+            raise ValueError(question.text)
+
+
+def opaque_stream() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler(opaque=True)
+        async def items(self, question: Question) -> AsyncIterator[str]:
+            yield question.text
+
+
+def hint_that_can_not_be_read() -> None:
+    @am.agent
+    class Wrong:
+        @am.handler
+        async def answer(self, question: "am.Qestion") -> str:  # type: ignore[name-defined]
+            return str(question)
+
+
+def attribute_of_an_unknown_type() -> None:
+    @am.agent
+    class Wrong:
+        asked: "Nmuber" = 0  # type: ignore[name-defined]  # noqa: F821
+
+        @am.handler
+        async def answer(self, question: Question) -> str:
+            return question.text
+
+
+def attribute_whose_type_can_not_be_read() -> None:
+    @am.agent
+    class Wrong:
+        asked: "am.Nmuber" = 0  # type: ignore[name-defined]
+
+        @am.handler
+        async def answer(self, question: Question) -> str:
+            return question.text
+
+
+def function_that_takes_text() -> None:
+    @am.agent
+    async def wrong(text: str) -> str:
+        return text
+
+
+def an_instance() -> None:
+    am.agent(3)  # type: ignore[call-overload]
+
+
+def a_handler_that_is_none() -> None:
+    am.handler(3)  # type: ignore[call-overload]
+
+
+def name_with_a_line_break() -> None:
+    @am.workflow(name="a\nb")
+    async def wrong() -> None: ...
+
+
 REFUSED = [
     (not_asynchronous, "is not asynchronous", "async def answer"),
     (two_parameters, "takes (question: ", "class Request(am.Message)"),
@@ -159,6 +306,25 @@ REFUSED = [
     (no_concurrency, "concurrency=0", "from 1"),
     (streaming_workflow, "yields", "Return the result"),
     (reply_that_is_no_data, "can't be written as JSON", "plain types"),
+    (no_self, "does not take `self`", "async def answer(self, ...)"),
+    (nothing_at_all, "does not take `self`", "async def answer(self, ...)"),
+    (static_method, "Wrong.answer is a staticmethod", "ordinary method"),
+    (class_method, "answer is a classmethod", "ordinary method"),
+    (default_for_the_message, "has a default for 'question'", "Remove the default"),
+    (keyword_only, "takes (*, question: ", "class Request(am.Message)"),
+    (optional_message, "takes None, which is not a message", "class AnswerRequest(am.Message)"),
+    (two_of_one_name, "both called Question", "another name"),
+    (base_message_as_reply, "return Message, which has no fields", "type of what it returns"),
+    (stream_of_nothing, "yields, but is declared to return AsyncIterator", "AsyncIterator[Item]"),
+    (stream_that_returns, "AsyncIterator[str], but does not yield", "`async def` that yields"),
+    (opaque_stream, "is opaque and yields", "leave out `opaque`"),
+    (hint_that_can_not_be_read, "can't be read", "Correct the hint"),
+    (attribute_of_an_unknown_type, "annotated with 'Nmuber'", "Import 'Nmuber'"),
+    (attribute_whose_type_can_not_be_read, "can't be read", "Correct the annotation"),
+    (function_that_takes_text, "takes str", "class WrongRequest(am.Message)"),
+    (an_instance, "@am.agent got 3", "class or an `async def` function"),
+    (a_handler_that_is_none, "@am.handler got 3", "above an `async def`"),
+    (name_with_a_line_break, "can't be an agent's name", "letters, digits"),
     (topic_without_name, "instead of a topic's name", '@am.subscribe("prices")'),
 ]
 
