@@ -21,6 +21,7 @@ from agentmesh import ambient
 from agentmesh.errors import UnknownAgentError, describe
 from agentmesh.fabric.directory import Directory, Located
 from agentmesh.fabric.frames import decode
+from agentmesh.fabric.host_loop import HostLoop
 from agentmesh.fabric.link import Link
 from agentmesh.fabric.peer import Call, Peer
 from agentmesh.host.engine import Host
@@ -107,7 +108,7 @@ class HostProcess:
         ambient.install()
         self._run, self._log = _open(identity, plan)
         _spare_the_collector()
-        self._loop = asyncio.new_event_loop()
+        self._loop = HostLoop()
         self._calls = calls(self._loop)
         self._engine = Host(
             run=self._run,

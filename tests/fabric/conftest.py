@@ -65,6 +65,7 @@ class OnRay:
         *,
         deadline_seconds: float = 60.0,
         drain_seconds: float = 5.0,
+        file: str | None = None,
         options: RayOptions | None = None,
         on_progress: Callable[[int], None] | None = None,
         **settings: str,
@@ -72,6 +73,9 @@ class OnRay:
         """Run a workflow to its end."""
         plan = self._plan(workflow, message, settings)
         plan = replace(plan, deadline_seconds=deadline_seconds, drain_seconds=drain_seconds)
+        if file is not None:
+            entry = replace(plan.entry, file=file, module="__main__")
+            plan = replace(plan, entry=entry)
         envelope = driver.run(
             plan,
             self._store.attach(plan.run_id),

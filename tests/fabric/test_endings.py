@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 import agentmesh as am
+from agentmesh.fabric.options import RayOptions
 from agentmesh.fabric.supervisor import namespace_of
 from agentmesh.journal.run import Run
 from agentmesh.kernel.commands import FinishTurn
@@ -94,6 +95,22 @@ def test_a_host_whose_loop_is_blocked_does_not_hold_up_the_end(on_ray: OnRay) ->
 
     with on_ray.open() as run:
         assert "Blocked/main" in run.addresses()
+
+
+def test_a_program_that_is_not_on_the_worker_is_named_with_the_way_to_bring_it(
+    on_ray: OnRay,
+) -> None:
+    """A node of the cluster without the script."""
+    with pytest.raises(am.FabricError, match=r"app\.py' is not on this machine") as caught:
+        on_ray(ending_programs.never_returns, file="/nowhere/app.py")
+
+    assert "working-dir" in str(caught.value)
+
+
+def test_another_cluster_than_the_one_this_process_is_in_is_refused(on_ray: OnRay) -> None:
+    """A process is connected to one Ray; a run elsewhere would silently be a run here."""
+    with pytest.raises(am.FabricError, match=r"not to 192\.0\.2\.1:6379"):
+        on_ray(ending_programs.never_returns, options=RayOptions(address="192.0.2.1:6379"))
 
 
 def test_a_supervisor_that_is_killed_ends_the_run_with_a_clear_error(on_ray: OnRay) -> None:
