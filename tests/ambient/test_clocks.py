@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from agentmesh.ambient import outside
+from agentmesh.ambient import install, outside, uninstall
 from agentmesh.errors import EscapeError
 from tests.ambient.helpers import (
     START_NS,
@@ -218,6 +218,8 @@ def test_a_stretch_outside_ends_with_an_error_too() -> None:
 
 def test_log_records_carry_logical_time_and_do_not_move_it() -> None:
     """A replay at another log level must read the same times as the run did."""
+    uninstall()  # whatever other tests did to the clock of `logging`, it is put in place anew
+    install()
     loop = PeekableLoop()  # type: ignore[abstract]
     text = io.StringIO()
     logger = logging.Logger("quiet")  # noqa: LOG001 - must not be found by other tests
