@@ -27,7 +27,7 @@ class Ticket(am.Message):
 
 @am.tool
 async def say_ready() -> None:
-    pathlib.Path("ready").write_text("ready")
+    pathlib.Path(__file__).with_name("ready").write_text("ready")
 
 
 @am.agent

@@ -42,7 +42,10 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "desk.py").write_text(
-        DESK.replace('pathlib.Path("ready")', f"pathlib.Path({str(tmp_path / 'ready')!r})"),
+        DESK.replace(
+            'pathlib.Path(__file__).with_name("ready")',
+            f"pathlib.Path({str(tmp_path / 'ready')!r})",
+        ),
         encoding="utf-8",
     )
     (folder / "actors.py").write_text(ACTORS, encoding="utf-8")
