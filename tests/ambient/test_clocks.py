@@ -5,8 +5,6 @@
 import asyncio
 import base64
 import functools
-import io
-import logging
 import pickle
 import random
 import time
@@ -21,12 +19,11 @@ from typing import Any
 import pytest
 import time_machine
 
-from agentmesh.ambient import install, outside, uninstall
+from agentmesh.ambient import outside
 from agentmesh.errors import EscapeError
 from tests.ambient.helpers import (
     START_NS,
     START_YEAR,
-    PeekableLoop,
     ProbeLoop,
     ThreadOutside,
     call_inside,
@@ -214,47 +211,6 @@ def test_a_stretch_outside_ends_with_an_error_too() -> None:
         return time.time()
 
     assert call_inside(peep) < 1.1e9
-
-
-def test_log_records_carry_logical_time_and_do_not_move_it() -> None:
-    """A replay at another log level must read the same times as the run did."""
-    uninstall()  # whatever other tests did to the clock of `logging`, it is put in place anew
-    install()
-    loop = PeekableLoop()  # type: ignore[abstract]
-    text = io.StringIO()
-    logger = logging.Logger("quiet")  # noqa: LOG001 - must not be found by other tests
-    handler = logging.StreamHandler(text)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y"))
-    logger.addHandler(handler)
-
-    def talk() -> None:
-        for number in range(3):
-            logger.warning("line %d", number)
-
-    call_inside(talk, loop)
-    assert loop.now_ns == START_NS
-    assert text.getvalue().splitlines()[0] == f"{START_YEAR} line 0"
-    logger.warning("outside")
-    assert int(text.getvalue().splitlines()[-1][:4]) > 2020
-
-
-class Keeping(logging.Handler):
-    """Keeps the records it gets."""
-
-    def __init__(self, records: list[logging.LogRecord]) -> None:
-        super().__init__()
-        self.records = records
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
-
-
-def test_a_logger_on_a_loop_that_cannot_be_peeked_at_reads_its_clock(loop: ProbeLoop) -> None:
-    records: list[logging.LogRecord] = []
-    logger = logging.Logger("plain")  # noqa: LOG001 - must not be found by other tests
-    logger.addHandler(Keeping(records))
-    call_inside(lambda: logger.warning("x"), loop)
-    assert datetime.fromtimestamp(records[0].created, UTC).year == START_YEAR
 
 
 def test_somebodys_own_time_travel_still_works_outside_and_not_inside() -> None:
