@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,22 @@ from tests.host import programs
 
 SECONDS = 20.0
 """How long anything here may take."""
+
+
+async def quick(_emit: programs.Emit) -> bytes:
+    """Be an effect that ends well at once."""
+    return b"done"
+
+
+async def forever(_emit: programs.Emit) -> bytes:
+    """Be an effect that never ends."""
+    await asyncio.Event().wait()
+    return b""
+
+
+def deadline(ms: int) -> int:
+    """Return the moment so many milliseconds from now, in nanoseconds."""
+    return time.time_ns() + ms * 1_000_000
 
 
 class RecordingJournal:

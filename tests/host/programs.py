@@ -18,6 +18,9 @@ class Order(Message):
     ms: int = 0
 
 
+QUICK = Order(text="quick")
+"""Perform the effect of that name."""
+
 Emit = Callable[[bytes], None]
 PERFORM: dict[str, Callable[[Emit], Awaitable[bytes]]] = {}
 """What the effects of a test do, by name."""
