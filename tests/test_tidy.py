@@ -15,10 +15,7 @@ from tests.tidy.source import ROOT, Finding, Source, prose_sources, python_sourc
 
 Check = Callable[[Source], Iterator[Finding]]
 
-TOO_LONG: dict[str, int] = {
-    "tests/host/test_engine.py": 485,
-    "tests/sdk/test_behavior.py": 403,
-}
+TOO_LONG: dict[str, int] = {}
 """Files over the soft limit, with the lines they have. Numbers go down, and entries go away."""
 
 IMPORTED_BY_USERS = {
