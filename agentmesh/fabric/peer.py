@@ -118,11 +118,10 @@ class Peer:
         """Take in a frame that came by a call, and answer it in time."""
         envelopes = self.link.accept(frame, self._clock_ns())
         self._held += 1
-        finish = partial(self._answer, self.link.mark, answer)
         if envelopes:
-            self._sink.take(envelopes, finish)
-        else:
-            finish()
+            self._sink.take(envelopes, partial(self._finish, self.link.mark, answer))
+        else:  # what was handed out before may not be journaled yet
+            self._answer(answer)
 
     def close(self) -> None:
         """Transmit nothing more."""
@@ -133,11 +132,13 @@ class Peer:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _answer(self, mark: tuple[int, int], answer: Callable[[bytes], None]) -> None:
-        now = self._clock_ns()
+    def _finish(self, mark: tuple[int, int], answer: Callable[[bytes], None]) -> None:
+        self.link.commit(mark, self._clock_ns())
+        self._answer(answer)
+
+    def _answer(self, answer: Callable[[bytes], None]) -> None:
         self._held -= 1
-        self.link.commit(mark, now)
-        answer(self.link.answer(now))
+        answer(self.link.answer(self._clock_ns()))
         self.flush()
 
     def _on_result(self, result: Result) -> None:

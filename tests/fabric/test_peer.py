@@ -117,6 +117,31 @@ def run(test: Callable[[Pair], Awaitable[None]], limits: Limits = LIMITS) -> Non
     asyncio.run(main())
 
 
+def test_a_frame_without_news_acknowledges_nothing_that_is_still_being_journaled() -> None:
+    """A frame comes twice; the second finds nothing to do, while the first is being handled."""
+
+    async def test(pair: Pair) -> None:
+        pair.right.slow = True
+        frame = decode(made_by(pair.left.peer.link, message(1)))
+        answers: list[bytes] = []
+        pair.right.peer.accept(frame, answers.append)
+        pair.right.peer.accept(frame, answers.append)
+
+        assert [decode(answer).ack for answer in answers] == [0]
+        pair.right.unjournaled.pop()()
+        assert [decode(answer).ack for answer in answers] == [0, 1]
+
+    run(test)
+
+
+def made_by(link: Link, envelope: Envelope) -> bytes:
+    """A frame with one message."""
+    link.send([envelope])
+    data = link.transmit(time.monotonic_ns())
+    assert data is not None
+    return data
+
+
 def test_a_quick_ask_costs_one_call() -> None:
     """The reply comes back with the call that brought the ask."""
 
