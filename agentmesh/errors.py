@@ -131,6 +131,37 @@ class AgentStoppedError(AgentMeshError):
     """The message was sent to an agent that has been stopped."""
 
 
+class PoisonMessageError(AgentMeshError):
+    """A message made its handler fail as often as the agent's supervision tries it."""
+
+    @property
+    def history(self) -> list[dict[str, object]]:
+        """Its attempts, first one first: `attempt`, `at` (ns), `turn` and `error` of each."""
+        return cast("list[dict[str, object]]", self.fields.get("history", []))
+
+
+class EscalatedError(AgentMeshError):
+    """An agent failed for good, and whoever started it fails with it.
+
+    Raised in nobody's `await`: the open turns of the parent are ended with it.
+    """
+
+    @property
+    def agent(self) -> str:
+        """Address of the agent that failed."""
+        return str(self.fields.get("agent", ""))
+
+    @property
+    def message(self) -> str:
+        """Id of the message it failed with; empty if it was passed on from an agent below."""
+        return str(self.fields.get("message", ""))
+
+    @property
+    def original(self) -> Exception:
+        """What the agent's handler raised."""
+        return rebuild(json.dumps(self.fields.get("error") or {}).encode())
+
+
 class RunawayTurnError(AgentMeshError):
     """A turn kept the loop busy without ever waiting for anything."""
 
@@ -206,6 +237,14 @@ class FabricError(AgentMeshError):
 
 class RayVersionError(FabricError):
     """Ray is missing or has a version agentmesh was not made for."""
+
+
+class SupersededError(FabricError):
+    """This process was taken for dead, and a successor goes on in its place."""
+
+
+class ResumeError(AgentMeshError):
+    """A run can't be continued: it has ended, somebody else drives it, or its code differs."""
 
 
 class RunFailedError(AgentMeshError):

@@ -16,6 +16,7 @@ from agentmesh.errors import JournalError, StoreError, UsageError
 from agentmesh.journal.blobs import Blobs
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.files import Files, join
+from agentmesh.journal.lineage import Life
 from agentmesh.journal.log import Durability, LogWriter
 from agentmesh.journal.places import BLOBS, EVENTS, INFO, unusable
 from agentmesh.journal.redaction import Redactor
@@ -79,7 +80,11 @@ class RunDirectory:
         return Blobs(self.local, durable=self._durability(durability) == "disk")
 
     def log_writer(
-        self, host: str, redactor: Redactor, durability: Durability | None = None
+        self,
+        host: str,
+        redactor: Redactor,
+        durability: Durability | None = None,
+        life: Life | None = None,
     ) -> LogWriter:
         """Start a new log file.
 
@@ -87,6 +92,7 @@ class RunDirectory:
             host: Name of this process, unique within the run: letters, digits, `.`, `_`, `-`.
             redactor: See `Store.redactor_for`.
             durability: What the run says, if nothing else is said.
+            life: What came before, for a host that was restored.
 
         Raises:
             JournalError: The file can't be made.
@@ -98,7 +104,7 @@ class RunDirectory:
                 fix="Use up to 100 letters, digits, dots, underscores and hyphens.",
             )
         encoder = BodyEncoder(redactor, self.blobs(durability))
-        for number in itertools.count(self._next_number(host)):
+        for number in itertools.count(self.next_number(host)):
             path = self.local / EVENTS / f"{host}-{number}.log"
             try:
                 return LogWriter(
@@ -107,6 +113,7 @@ class RunDirectory:
                     run=self.id,
                     host=host,
                     number=number,
+                    life=life,
                     durability=self._durability(durability),
                     on_close=None if self.spool is None else self._upload_closed,
                     version=self.info.agentmesh,
@@ -152,7 +159,8 @@ class RunDirectory:
     def _durability(self, durability: Durability | None) -> Durability:
         return durability or ("disk" if self.info.durability == "disk" else "process")
 
-    def _next_number(self, host: str) -> int:
+    def next_number(self, host: str) -> int:
+        """Return a number that no log of a host has."""
         taken = self.files.names(join(self.path, EVENTS))
         if self.spool is not None and (self.spool / EVENTS).is_dir():
             taken = taken + [path.name for path in (self.spool / EVENTS).iterdir()]

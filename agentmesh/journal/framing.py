@@ -56,6 +56,12 @@ class LogHeader(msgspec.Struct):
     created_at_ns: int
     agentmesh: str = ""
     """Version of the package that wrote it."""
+    incarnation: int = 1
+    """Which life of the host wrote it."""
+    after: dict[str, int] = {}
+    """Where earlier lives end: names of their logs, and how many bytes of each count."""
+    base: str = ""
+    """Name of the snapshot that this life started from; empty for none."""
 
 
 class Layout(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from agentmesh.errors import JournalError
 from agentmesh.journal import framing
 from agentmesh.journal.encoding import BodyEncoder, handled, odd
 from agentmesh.journal.files import sync_folder
+from agentmesh.journal.lineage import Life
 from agentmesh.journal.records import Entry, Handled, Opened
 from agentmesh.kernel.commands import Command
 from agentmesh.kernel.events import Event
@@ -48,6 +49,7 @@ class LogWriter:
         run: Id of the run.
         host: Name of the writing process.
         number: Counts the files of this host.
+        life: What came before this life of the host; None for the first.
         durability: Whether `commit` waits for the disk.
         on_close: Called with the path when the file is complete.
 
@@ -63,6 +65,7 @@ class LogWriter:
         run: str = "",
         host: str = "",
         number: int = 0,
+        life: Life | None = None,
         durability: Durability = "process",
         on_close: Callable[[Path], None] | None = None,
         version: str = "",
@@ -79,12 +82,50 @@ class LogWriter:
         self._count = 0
         self._broken = ""
         self._closed = False
-        salt = secrets.randbits(64)
-        self._seed = framing.seed_of(salt)
-        start = framing.write_start(
-            framing.LogHeader(run, host, number, time.time_ns(), version), salt
+        life = life if life is not None else Life()
+        self._epoch = life.incarnation - 1
+        self.header = framing.LogHeader(
+            run, host, number, 0, version, life.incarnation, life.after, life.base
         )
+        self._fd, self._seed, self._offset = -1, 0, 0
+        self._begin()
+
+    def roll(self, path: Path, number: int) -> None:
+        """Commit, mark the file as complete, and go on in a new one.
+
+        Args:
+            path: The new file; it must not exist yet.
+            number: Its number.
+
+        Raises:
+            JournalError: The new file can't be made; the old one goes on.
+        """
+        self.commit()
+        before, descriptor, header = self.path, self._fd, self.header
+        end = framing.pack_frame(_EMPTY, self._seed, self._offset)
+        self.path = path
+        self.header = framing.LogHeader(
+            header.run, header.host, number, 0, header.agentmesh, header.incarnation
+        )
+        try:
+            self._begin()
+        except JournalError:
+            self.path, self._fd, self.header = before, descriptor, header
+            raise
+        self._cells = {}
+        with contextlib.suppress(OSError):  # a file without its end reads just as well
+            os.write(descriptor, end)
+        os.close(descriptor)
+        if self._on_close is not None:
+            self._on_close(before)
+
+    def _begin(self) -> None:
+        """Make the file and write its start."""
+        salt = secrets.randbits(64)
+        self.header.created_at_ns = time.time_ns()
+        start = framing.write_start(self.header, salt)
         self._fd = self._create()
+        self._seed = framing.seed_of(salt)
         self._offset = 0
         self._append(start)
 
@@ -97,17 +138,19 @@ class LogWriter:
         """Return the file's descriptor."""
         return self._fd
 
-    def open_cell(self, address: str, epoch: int = 0) -> None:
+    def open_cell(self, address: str, epoch: int | None = None) -> None:
         """Announce an agent; one that was not announced is when its first record comes.
 
         Args:
             address: The agent.
-            epoch: How often it has moved here or been restored before. Where several
-                files have the same step, the one of the highest epoch counts.
+            epoch: How often it has moved here or been restored before; as often as its
+                host, if nothing is said. Where several files have the same step, the one
+                of the highest epoch counts.
         """
         if address not in self._cells:
             self._cells[address] = len(self._cells)
-            self._add(Entry(self._cells[address], 0, Opened(address, epoch)))
+            number = self._epoch if epoch is None else epoch
+            self._add(Entry(self._cells[address], 0, Opened(address, number)))
 
     def event(self, address: str, step: int, event: Event) -> None:
         """Add an event, which must be committed before the cell handles it.

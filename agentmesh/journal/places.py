@@ -5,6 +5,8 @@ from agentmesh.errors import StoreError
 INFO = "run.json"
 EVENTS = "events"
 BLOBS = "blobs"
+SNAPSHOTS = "snapshots"
+FENCES = "fences"
 SEALED = "events.parquet"
 
 

@@ -49,6 +49,7 @@ class LogReader:
     Args:
         file: Opened for reading, with seeking. Stays open; `close` closes it.
         name: Its path, for errors.
+        limit: How many bytes of it count; all for None.
 
     Raises:
         JournalDamagedError: The file does not start like a journal.
@@ -60,8 +61,9 @@ class LogReader:
         complete: Whether the writer closed the file; known at the end of an iteration.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: BinaryIO, name: str, limit: int | None = None) -> None:
         self.name = name
+        self._limit = limit
         self.header: LogHeader | None = None
         self.torn_at: int | None = None
         self.complete = False
@@ -176,6 +178,8 @@ class LogReader:
         return True
 
     def _at(self, offset: int, size: int) -> bytes:
+        if self._limit is not None:
+            size = max(0, min(size, self._limit - offset))
         self._file.seek(offset)
         return self._file.read(size)
 

@@ -26,8 +26,11 @@ from agentmesh.errors import UnknownAgentError
 from agentmesh.journal import strings
 from agentmesh.journal.blobs import Blobs
 from agentmesh.journal.files import Files, join
+from agentmesh.journal.framing import LogHeader
+from agentmesh.journal.lineage import counting_bytes
 from agentmesh.journal.places import EVENTS, SEALED, unusable
 from agentmesh.journal.query import query
+from agentmesh.journal.reading import LogReader
 from agentmesh.journal.records import (
     EVENT_KINDS,
     CommandRecord,
@@ -301,21 +304,26 @@ class Run:
         stored = Sealed(self._files, path) if self._files.exists(path) else None
         if stored is not None:
             opened.callback(stored.close)
-        logs: list[LogSource] = []
-        for name in names:
-            log = join(folder, name)
-            if stored is None or stored.logs.get(name) != self._files.size(log):
-                logs.append(self._log(log))
-                opened.callback(logs[-1].close)
-        return stored, logs
+        kept = {} if stored is None else stored.logs
+        paths = {name: join(folder, name) for name in names}
+        news = {name: at for name, at in paths.items() if kept.get(name) != self._files.size(at)}
+        return stored, self._logs(news, opened)
 
-    def _log(self, path: str) -> LogSource:
-        file = self._files.open(path) if self._files.local else _local_copy(self._files, path)
-        try:
-            return LogSource(file, path)
-        except BaseException:
-            file.close()
-            raise
+    def _logs(self, paths: dict[str, str], opened: contextlib.ExitStack) -> list[LogSource]:
+        """Open logs, each as far as it counts: see `journal.lineage`."""
+        files: dict[str, BinaryIO] = {}
+        headers: dict[str, LogHeader] = {}
+        for name, path in paths.items():
+            files[name] = file = self._readable(path)
+            opened.callback(file.close)
+            header = LogReader(file, path).header
+            if header is not None:
+                headers[name] = header
+        counting = counting_bytes(headers)
+        return [LogSource(file, paths[name], counting.get(name)) for name, file in files.items()]
+
+    def _readable(self, path: str) -> BinaryIO:
+        return self._files.open(path) if self._files.local else _local_copy(self._files, path)
 
     def _unknown_agent(self, address: str) -> UnknownAgentError:
         known = self.addresses()

@@ -39,7 +39,7 @@ class Segment:
         load: Decodes the record with a number.
     """
 
-    def __init__(self, order: tuple[int, int, str], load: Load) -> None:
+    def __init__(self, order: tuple[int, int, int, str], load: Load) -> None:
         self.order = order
         self.load = load
         self.steps = array("q")
@@ -54,7 +54,7 @@ class Segment:
 class LogSegment(Segment):
     """What one log has of one agent, and where in the file."""
 
-    def __init__(self, order: tuple[int, int, str], log: "LogSource") -> None:
+    def __init__(self, order: tuple[int, int, int, str], log: "LogSource") -> None:
         super().__init__(order, self._load)
         self._log = log
         self.frames = array("q")
@@ -71,6 +71,7 @@ class LogSource:
     Args:
         file: A local file, opened for reading; stays open as long as the source.
         name: Its path, for errors.
+        limit: How many bytes of it count; all for None.
 
     Raises:
         JournalDamagedError: The file is damaged.
@@ -83,11 +84,11 @@ class LogSource:
         size: Bytes that the file had.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: BinaryIO, name: str, limit: int | None = None) -> None:
         self.name = name
         self.segments: dict[str, LogSegment] = {}
         self._file = file
-        self._reader = LogReader(file, name)
+        self._reader = LogReader(file, name, limit)
         self._cells: dict[int, LogSegment] = {}
         for offset, records in self._reader.frames():
             try:
@@ -95,7 +96,7 @@ class LogSource:
             except OverflowError as error:
                 raise damaged(name, offset, f"a number is out of range: {error}") from error
         self.header = self._reader.header
-        self.torn_at = self._reader.torn_at
+        self.torn_at = self._reader.torn_at if limit is None else None
         self.complete = self._reader.complete
         self.size = os.fstat(file.fileno()).st_size
 
@@ -150,7 +151,7 @@ class LogSource:
         opened = cast("Opened", self._reader.body(frame, raw))
         header = self._reader.header
         assert header is not None
-        order = (opened.epoch, header.created_at_ns, self.name)
+        order = (opened.epoch, header.incarnation, header.number, self.name)
         segment = self.segments.setdefault(opened.address, LogSegment(order, self))
         self._cells[cell] = segment
 
@@ -159,7 +160,7 @@ class MemorySegment(Segment):
     """Steps that are in memory already, as the earliest of some segments."""
 
     def __init__(self, steps: Iterable[Step]) -> None:
-        super().__init__((-1, 0, ""), self._load)
+        super().__init__((-1, 0, 0, ""), self._load)
         self._bodies: list[Body] = []
         for step in steps:
             self.add(step.number, is_commands=False)
