@@ -1,4 +1,4 @@
-"""What holds for every test: no real model, no far network, repeatable Hypothesis.
+"""What holds for every test: no real model, no far network, repeatable Hypothesis, one Ray.
 
 Reads nothing of agentmesh: a test that needs a run, a journal or a Ray asks for it
 in its own folder.
@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Before anything is imported that reads them: a key in the developer's shell must not
@@ -45,3 +46,14 @@ def _refuse_far_hosts(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse_far_hosts)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests with Ray to one of the processes that share the work, and to it first.
+
+    Several Rays at once would fight for cores, and be slow enough to look broken. A group
+    is begun before single tests are, so that the others have what is left to share.
+    """
+    for item in items:
+        if item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.xdist_group("ray"))

@@ -161,10 +161,11 @@ def test_a_bug_in_agentmesh_says_that_it_is_one(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shell_completion_can_be_shown(tmp_path: Path, shell: str) -> None:
-    """What `--install-completion` would install."""
-    done = command("--show-completion", shell, cwd=tmp_path)
+    """What `--install-completion` would install; typer else looks which shell called it."""
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = command("--show-completion", shell, cwd=tmp_path, env=named)
 
-    assert done.code == 0
+    assert done.code == 0, done.err
     assert "_AGENTMESH_COMPLETE" in done.out
 
 

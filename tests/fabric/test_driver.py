@@ -91,7 +91,7 @@ def test_an_error_that_nobody_catches_ends_the_run_with_the_traceback(on_ray: On
 
 def test_a_deadline_holds_on_every_host(on_ray: OnRay) -> None:
     """The workflow has a second; the agent it asks sleeps for an hour."""
-    finished = on_ray(programs.too_slow, deadline_seconds=1.0)
+    finished = on_ray(programs.too_slow, deadline_seconds=1.0, drain_seconds=60.0)
 
     with pytest.raises(am.DeadlineExceededError):
         _ = finished.value
