@@ -14,7 +14,7 @@ from tests.fabric.scripts import Script
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(200)]
 
-ACTORS = ("ray::host/", "ray::SupervisorActor", "ray::supervisor")
+ACTORS = ("ray::HostActor", "ray::SupervisorActor")
 
 
 def actor_processes() -> list[psutil.Process]:
