@@ -71,6 +71,7 @@ from agentmesh.sdk.ref import ref
 from agentmesh.sdk.verbs import (
     Context,
     context,
+    continue_with,
     log,
     now,
     publish,
@@ -117,6 +118,7 @@ __all__ = [
     "WorkCancelledError",
     "agent",
     "context",
+    "continue_with",
     "effect",
     "endpoint",
     "handler",

@@ -50,6 +50,7 @@ PUBLIC = [
     "WorkCancelledError",
     "agent",
     "context",
+    "continue_with",
     "effect",
     "endpoint",
     "handler",

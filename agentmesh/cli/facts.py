@@ -12,14 +12,12 @@ from typing import Any
 from agentmesh.cli.wording import NS_PER_SECOND, opened
 from agentmesh.journal.records import Sent, Step
 from agentmesh.journal.run import Run
-from agentmesh.kernel.commands import DONE, CancelEffect, FinishTurn, Log, StartEffect
-from agentmesh.kernel.envelope import ASK, TELL, Envelope
+from agentmesh.kernel.commands import CONTINUED, DONE, CancelEffect, FinishTurn, Log, StartEffect
+from agentmesh.kernel.envelope import STARTS_TURN, Envelope
 from agentmesh.kernel.events import Delivered, EffectFailed, EffectFinished
 
 UNFINISHED = "unfinished"
 """What is said of a message that has no terminal state (yet)."""
-
-_STARTS_TURN = (TELL, ASK)
 
 
 @dataclass(kw_only=True)
@@ -186,7 +184,7 @@ class _Counter:
         self.agent.events += 1
         self.agent.first_ns = self.agent.first_ns or event.at
         self.agent.last_ns = event.at
-        if isinstance(event, Delivered) and event.envelope.kind in _STARTS_TURN:
+        if isinstance(event, Delivered) and event.envelope.kind in STARTS_TURN:
             self.agent.received += 1
             self._waiting[event.envelope.id] = (event.envelope, event.at)
         elif isinstance(event, EffectFinished | EffectFailed):
@@ -196,7 +194,7 @@ class _Counter:
             if isinstance(command, FinishTurn):
                 self._end_message(command, event.at)
             elif isinstance(command, Sent):
-                self.agent.sent += command.kind in _STARTS_TURN
+                self.agent.sent += command.kind in STARTS_TURN
             elif isinstance(command, StartEffect):
                 self._start_effect(command, event.at)
             elif isinstance(command, CancelEffect):
@@ -230,7 +228,7 @@ class _Counter:
         self.agent.turns += command.turn > 0
         self._count(command.outcome)
         envelope, _ = self._waiting.pop(command.message, (None, 0))
-        if command.outcome != DONE:
+        if command.outcome not in (DONE, CONTINUED):
             self._facts.problems.append(
                 Ended(
                     message=command.message,

@@ -16,6 +16,7 @@ from agentmesh.cli.failures import described
 from agentmesh.cli.wording import opened, took_ns
 from agentmesh.journal.records import CommandRecord, EventRecord, Recorded, Sent, kind_of
 from agentmesh.kernel.commands import (
+    CONTINUED,
     DONE,
     FAILED,
     CancelEffect,
@@ -151,6 +152,8 @@ class Narrator:
         what = envelope.handler if envelope else command.message
         if command.outcome == DONE:
             return "info", f"{what} done in {took_ns(at - began)}", None
+        if command.outcome == CONTINUED:
+            return "info", f"{what} goes on afresh after {took_ns(at - began)}", None
         level = "error" if command.outcome == FAILED else "warning"
         return level, f"{what} {command.outcome}", _Error(opened(command.error))
 

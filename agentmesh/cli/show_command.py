@@ -24,7 +24,7 @@ from agentmesh.cli.wording import (
 )
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RUNNING, RunInfo
-from agentmesh.kernel.commands import DONE, OUTCOMES
+from agentmesh.kernel.commands import CONTINUED, DONE, OUTCOMES
 from agentmesh.mesh.replaying import chosen
 from agentmesh.mesh.runs import open_run
 
@@ -38,6 +38,7 @@ _VALUE_MAX = 300
 
 OUTCOME_STYLES = {
     "done": "green",
+    "continued": "green",
     "failed": "red",
     "expired": "yellow",
     "cancelled": "yellow",
@@ -197,7 +198,7 @@ def _agents(facts: RunFacts) -> "Table":
 
 def _importance(agent: AgentFacts) -> tuple[bool, int, str]:
     """Put agents with problems first, then the busiest."""
-    good = agent.outcomes.total() == agent.outcomes[DONE]
+    good = agent.outcomes.total() == agent.outcomes[DONE] + agent.outcomes[CONTINUED]
     return (good, -agent.events, agent.address)
 
 

@@ -9,7 +9,7 @@ from agentmesh.cli.wording import opened
 from agentmesh.journal.records import Sent
 from agentmesh.journal.run import Run
 from agentmesh.kernel.commands import FinishTurn, StartEffect
-from agentmesh.kernel.envelope import ASK, TELL
+from agentmesh.kernel.envelope import STARTS_TURN
 from agentmesh.kernel.events import Delivered
 
 
@@ -50,13 +50,13 @@ def turns_of(run: Run, address: str) -> list[TurnFacts]:
     sent: dict[int, int] = {}
     for step in run.steps(address):
         event = step.event
-        if isinstance(event, Delivered) and event.envelope.kind in (TELL, ASK):
+        if isinstance(event, Delivered) and event.envelope.kind in STARTS_TURN:
             envelope = event.envelope
             found[envelope.id] = TurnFacts(
                 agent=address,
                 turn=0,
                 message=envelope.id,
-                sender=envelope.src,
+                sender=envelope.sender,
                 handler=envelope.handler,
                 payload=opened(envelope.payload),
                 delivered_ns=event.at,
@@ -64,7 +64,7 @@ def turns_of(run: Run, address: str) -> list[TurnFacts]:
         for command in step.commands:
             if isinstance(command, StartEffect):
                 effects[command.turn] = effects.get(command.turn, 0) + 1
-            elif isinstance(command, Sent) and command.kind in (TELL, ASK):
+            elif isinstance(command, Sent) and command.kind in STARTS_TURN:
                 sent[command.turn] = sent.get(command.turn, 0) + 1
             elif isinstance(command, FinishTurn) and command.message in found:
                 _end(found[command.message], command, event.at)

@@ -245,7 +245,7 @@ class Host:
             self.inject(cell.address, events.Stopped(self._clock_ns(), self._ending))
         elif type(event) is events.Delivered:
             envelope = event.envelope
-            if envelope.deadline and envelope.kind <= kinds.ASK:
+            if envelope.deadline and envelope.kind in kinds.STARTS_TURN:
                 self.alarms.watch(envelope.deadline, cell.address)
 
     def _activate(

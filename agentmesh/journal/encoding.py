@@ -94,6 +94,7 @@ class BodyEncoder:
                 envelope.re,
                 envelope.deadline,
                 envelope.chain,
+                envelope.origin,
             )
         if isinstance(command, FinishTurn):
             return self._finish(command)

@@ -59,6 +59,7 @@ class Sent(Command, frozen=True, tag="sent"):
     deadline: int = 0
     """Nanoseconds since the epoch; 0 for none."""
     chain: tuple[str, ...] = ()
+    origin: str = ""
 
 
 class Odd(Command, frozen=True, tag="odd"):

@@ -10,13 +10,13 @@ The columns are stable: later versions add some at the end, and never change one
 | time, time_ns | logical time of the event: UTC; nanoseconds since the epoch, exactly |
 | turn, n | turn that the row belongs to; issue number of an effect or timer within it |
 | message | id of the message that was delivered, sent, finished or cancelled |
-| message_kind | tell, ask, reply, fail, chunk, cancel, spawn, stop |
+| message_kind | tell, ask, reply, fail, chunk, cancel, spawn, stop, continue |
 | peer | the other agent: sender of a delivered message, receiver of a sent one |
-| re | counter of the ask that a reply belongs to |
+| re | counter of the ask that a reply belongs to, or that a continued turn is to answer |
 | handler, type | handler that is to run; type of the message |
 | deadline, due | when nobody wants the work any more; when a timer fires; UTC |
 | payload | JSON: a message, state, request, result, piece of a result, or a log line's fields |
-| outcome | of a message: done, failed, expired, cancelled, dead |
+| outcome | of a message: done, failed, expired, cancelled, dead, continued |
 | effect_kind, effect_name, effect_key | of an effect that starts |
 | digest | of the payload that was sent: xxh3-64, in hex |
 | blob | name of the payload in the blob store, if it is there; then `payload` is null |
@@ -25,6 +25,7 @@ The columns are stable: later versions add some at the end, and never change one
 | reason | why something was cancelled or stopped |
 | note | traceback, for people |
 | handled | whether the journal has what the event led to; null for commands |
+| origin | of a message that a turn goes on with: who sent the first of them |
 
 Kinds: started, delivered, finished, failed, streamed, fired, cancelled, stopped (events);
 sent, start_effect, cancel_effect, start_timer, cancel_timer, log, finish_turn (commands).
@@ -108,6 +109,7 @@ COLUMNS: dict[str, str] = {
     "reason": _TEXT,
     "note": _TEXT,
     "handled": _FLAG,
+    "origin": _TEXT,
 }
 """Names and types of the columns, in order."""
 
@@ -255,6 +257,7 @@ def _delivered(body: Delivered, _: str) -> Row:
         "payload": sql_json(envelope.payload),
         "blob": envelope.blob or None,
         "note": _text(envelope.note),
+        "origin": _text(envelope.origin),
     }
 
 
@@ -289,6 +292,7 @@ def _sent(body: Sent, address: str) -> Row:
         "type": _text(body.type),
         "deadline": _time(body.deadline),
         "digest": f"{body.digest:016x}",
+        "origin": _text(body.origin),
     }
 
 

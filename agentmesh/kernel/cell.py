@@ -8,7 +8,8 @@ the same commands, in every process.
 Messages wait in the mailbox until a turn is free: one at a time by default,
 `concurrency` at once otherwise. A message whose deadline has passed is not
 started. An ask that would wait for itself fails at once. Each message that asks for
-a turn ends in exactly one `FinishTurn`.
+a turn ends in exactly one `FinishTurn`. A turn that goes on with another message sends it
+to its own cell, where it waits like any other: in between the cell may be at rest.
 """
 
 import asyncio
@@ -48,6 +49,7 @@ class Cell(Exchange):
 
     __slots__ = (
         "_broken",
+        "_called_off",
         "_mailbox",
         "_runaway",
         "_turns_started",
@@ -66,6 +68,7 @@ class Cell(Exchange):
         self.state = lifecycle.NEW
         """Where in the lifecycle the cell is."""
         self._mailbox: deque[Envelope] | None = None  # delivered and not started, oldest first
+        self._called_off: dict[str, str] | None = None  # of `onward`, and why
         self._turns_started = 0
         self._broken: BaseException | None = None  # why there is no instance
         self._runaway: RunawayTurnError | None = None  # why the open turns are being ended
@@ -112,7 +115,15 @@ class Cell(Exchange):
     @property
     def idle(self) -> bool:
         """Whether nothing is open: the state is then all there is to the cell."""
-        return not (self.turns or self._mailbox or self._leftovers)
+        return not (self.turns or self._mailbox or self._leftovers or self._called_off)
+
+    @property
+    def onward(self) -> tuple[Envelope, ...]:
+        """Messages that turns go on with, sent and not delivered yet.
+
+        Until they come the cell may be idle; they are then part of what there is to it.
+        """
+        return tuple((self._onward or {}).values())
 
     @property
     def mailbox(self) -> tuple[Envelope, ...]:
@@ -162,6 +173,8 @@ class Cell(Exchange):
         kind = envelope.kind
         if kind in (kinds.TELL, kinds.ASK):
             self._accept(envelope)
+        elif kind == kinds.CONTINUE:
+            self._go_on(envelope)
         elif kind in (kinds.REPLY, kinds.FAIL, kinds.CHUNK):
             self.on_answer(envelope)
         elif kind == kinds.CANCEL:
@@ -184,21 +197,38 @@ class Cell(Exchange):
 
     def _end_message(self, message: str, reason: str) -> None:
         turn = self.turns.get(message)
+        envelope = self._find(message) if turn is None else turn.envelope
+        if envelope is None:
+            return  # it has ended meanwhile
+        turn = self.turns.get(envelope.id)
         if turn is not None:
             self._cancel_turn(turn, reason)
-            return
-        for envelope in self._mailbox or ():
-            if envelope.id == message:
-                assert self._mailbox is not None
-                self._mailbox.remove(envelope)
-                self._end(envelope, 0, *endings.ended(reason, envelope, self.address))
-                return
+        elif self._onward and envelope.id in self._onward:
+            self._called_off = {**(self._called_off or {}), envelope.id: reason}
+        elif self._mailbox:
+            self._mailbox.remove(envelope)
+            self._end(envelope, 0, *endings.ended(reason, envelope, self.address))
+
+    def _find(self, message: str) -> Envelope | None:
+        every = (*self._open(), *self.onward)
+        return next((each for each in every if each.is_known_as(message)), None)
+
+    def _go_on(self, envelope: Envelope) -> None:
+        """Take in what an earlier turn goes on with; it waits for its turn like any message."""
+        if self._onward:
+            self._onward.pop(envelope.id, None)
+        reason = self._called_off.pop(envelope.id, "") if self._called_off else ""
+        if reason:
+            self._end(envelope, 0, *endings.ended(reason, envelope, self.address))
+        else:
+            self._accept(envelope)
+        self._settle()
 
     # --- turns ------------------------------------------------------------------------------------
 
     def _accept(self, envelope: Envelope) -> None:
         waits = self.address in envelope.chain  # one of this cell's turns waits for the message
-        stopping = self.state == lifecycle.STOPPING and not waits
+        stopping = self.state == lifecycle.STOPPING and not waits and not envelope.origin
         if stopping or self.state == lifecycle.STOPPED:
             self._end(envelope, 0, *endings.dead(self.address, self._broken))
         elif self._broken is not None:
@@ -239,15 +269,26 @@ class Cell(Exchange):
         try:
             type_, payload = await self.behavior.run(self, turn)
         except asyncio.CancelledError:
-            self._finish(turn, *self._cancelled(turn))
+            if not self._goes_on(turn):
+                self._finish(turn, *self._cancelled(turn))
         except (GeneratorExit, KeyboardInterrupt):
             raise  # the cell is being dropped, or whoever drives it is told to end
         except BaseException as error:  # noqa: BLE001 - becomes the message's recorded end
             self._finish(turn, commands.FAILED, error)
         else:
-            if not turn.finished and turn.envelope.kind == kinds.ASK:
+            if turn.continuation is not None and self._goes_on(turn):
+                return  # although the handler kept it from being told
+            if not turn.finished and (turn.envelope.kind == kinds.ASK or turn.envelope.re):
                 self.answer(turn.envelope, kinds.REPLY, type_, payload, turn.number)
             self._finish(turn, commands.DONE, None)
+
+    def _goes_on(self, turn: Turn) -> bool:
+        """Let a turn go on with another message if it said so; tell whether it does."""
+        if turn.continuation is None or turn.cancel_reason or turn.finished:
+            return False
+        self.send_onward(turn)
+        self._finish(turn, commands.CONTINUED, None)
+        return True
 
     def _cancelled(self, turn: Turn) -> tuple[str, BaseException]:
         if self._runaway is not None:
@@ -278,7 +319,7 @@ class Cell(Exchange):
     def _settle(self) -> None:
         if self._mailbox:
             self._start_ready()
-        if self.state == lifecycle.STOPPING and self.idle:
+        if self.state == lifecycle.STOPPING and self.idle and not self._onward:
             self._move(lifecycle.EMPTIED)
 
     def _start_ready(self) -> None:
@@ -297,7 +338,7 @@ class Cell(Exchange):
             self.issue(commands.FinishTurn(turn, message, outcome))
             return
         data, note = describe(error), traceback_of(error)
-        if envelope.kind == kinds.ASK:
+        if envelope.kind == kinds.ASK or envelope.re:
             self.answer(envelope, kinds.FAIL, "", data, turn, note)
         self.issue(commands.FinishTurn(turn, message, outcome, data, note))
 

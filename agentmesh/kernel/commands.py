@@ -13,7 +13,9 @@ FAILED = "failed"
 EXPIRED = "expired"
 CANCELLED = "cancelled"
 DEAD = "dead"
-OUTCOMES = (DONE, FAILED, EXPIRED, CANCELLED, DEAD)
+CONTINUED = "continued"
+"""It goes on as another message, which the agent has sent to itself."""
+OUTCOMES = (DONE, FAILED, EXPIRED, CANCELLED, DEAD, CONTINUED)
 """The terminal states of a message: each message that starts a turn ends in exactly one."""
 
 

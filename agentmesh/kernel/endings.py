@@ -24,9 +24,8 @@ Ending = tuple[str, BaseException]
 
 def ended(reason: str, envelope: Envelope, address: str) -> Ending:
     """Return the ending of a message whose work was ended for a reason."""
-    what = (
-        f"{envelope.handler or 'message'} of {address}, asked by {envelope.src} as {envelope.id},"
-    )
+    name = envelope.handler or "message"
+    what = f"{name} of {address}, asked by {envelope.sender} as {envelope.id},"
     if reason == DEADLINE:
         return commands.EXPIRED, late(what, envelope)
     if reason == STOP:

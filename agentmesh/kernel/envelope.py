@@ -23,8 +23,13 @@ SPAWN = 6
 """Start the agent with the state in the payload; ignored if it lives already."""
 STOP = 7
 """Finish what is in the mailbox, then stop."""
+CONTINUE = 8
+"""An agent to itself: the turn that handled a `TELL` or `ASK` of `origin` goes on with this.
+If `re` is set, `origin` waits for the answer to its ask of that number."""
 
-KIND_NAMES = ("tell", "ask", "reply", "fail", "chunk", "cancel", "spawn", "stop")
+KIND_NAMES = ("tell", "ask", "reply", "fail", "chunk", "cancel", "spawn", "stop", "continue")
+STARTS_TURN = (TELL, ASK, CONTINUE)
+"""Kinds that ask for a turn: each such message ends in exactly one terminal state."""
 
 CLIENT = "@client"
 """Address of whoever started the run: not an agent, outside the kernel."""
@@ -48,7 +53,7 @@ class Envelope(msgspec.Struct, array_like=True, frozen=True, gc=False):
     payload: bytes = b""
     """JSON. Empty when `blob` is set (only in a journal)."""
     re: int = 0
-    """The counter of the ask that this answers or cancels; 0 otherwise."""
+    """The counter of the ask that this answers, cancels or continues; 0 otherwise."""
     deadline: int = 0
     """Nanoseconds since the epoch after which nobody wants the work; 0 for none."""
     chain: tuple[str, ...] = ()
@@ -57,11 +62,22 @@ class Envelope(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Never compared and never hashed: the traceback that goes with a `FAIL`."""
     blob: str = ""
     """Digest of the payload in the blob store (only in a journal)."""
+    origin: str = ""
+    """Only of a `CONTINUE`: who sent the message that the first of the continued turns handled."""
 
     @property
     def id(self) -> str:
         """The message's id: sender and counter."""
         return f"{self.src}#{self.n}"
+
+    @property
+    def sender(self) -> str:
+        """Address of whoever the turn is for: a continued one is still its first sender's."""
+        return self.origin or self.src
+
+    def is_known_as(self, message: str) -> bool:
+        """Tell whether an id names this message, or the ask that it continues."""
+        return message == self.id or (self.re > 0 and message == f"{self.origin}#{self.re}")
 
 
 def address(agent_type: str, key: str) -> str:

@@ -1,9 +1,10 @@
 """What a cell sends and what it waits for: asks and effects under way."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
-from agentmesh.errors import rebuild
+from agentmesh.errors import UsageError, rebuild
 from agentmesh.kernel import commands, endings, events
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.envelope import Envelope
@@ -17,12 +18,13 @@ from agentmesh.kernel.turn import Turn
 class Exchange(Scope):
     """Base of a cell: what its code asks of the world, and the answers."""
 
-    __slots__ = ("_asks", "_effects", "_keeps_performers", "sent")
+    __slots__ = ("_asks", "_effects", "_keeps_performers", "_onward", "sent")
 
     def __init__(self) -> None:
         super().__init__()
         self.sent = 0
         """Messages sent so far; the next one is numbered one higher."""
+        self._onward: dict[str, Envelope] | None = None  # turns go on with them; not delivered
         self._asks: dict[int, Pending[Envelope]] = {}  # not answered, by the message's number
         self._effects: dict[IssueId, Pending[bytes]] = {}  # not ended
         self._keeps_performers = True
@@ -103,12 +105,13 @@ class Exchange(Scope):
     ) -> None:
         """Issue a reply, failure or chunk."""
         self.sent = number = self.sent + 1
-        answer = Envelope(self.address, number, to.src, kind, "", type_, payload, to.n, 0, (), note)
+        dst, re = to.origin or to.src, to.re or to.n
+        answer = Envelope(self.address, number, dst, kind, "", type_, payload, re, 0, (), note)
         self.issue(commands.Send(turn, answer))
 
     def send_chunk(self, turn: Turn, type_: str, payload: bytes) -> None:
         """Send one item of a streamed answer; nobody waits for one after a `tell`."""
-        if turn.envelope.kind == kinds.ASK:
+        if turn.envelope.kind == kinds.ASK or turn.envelope.re:
             self.check_room()
             self.answer(turn.envelope, kinds.CHUNK, type_, payload, turn.number)
 
@@ -117,6 +120,7 @@ class Exchange(Scope):
         pending = self._asks.get(envelope.re)
         if pending is None:
             return  # cancelled meanwhile: the answer crossed the cancellation
+        self.count_event(pending.turn)
         if envelope.kind == kinds.CHUNK:
             pending.put(envelope)
             return
@@ -159,19 +163,70 @@ class Exchange(Scope):
         """Hand a result to whoever waits for it."""
         effect = self._effects.pop((event.turn, event.n), None)
         if effect is not None:
+            self.count_event(effect.turn)
             effect.finish(event.result)
 
     def on_effect_failed(self, event: events.EffectFailed) -> None:
         """Hand a failure to whoever waits for the result."""
         effect = self._effects.pop((event.turn, event.n), None)
         if effect is not None:
+            self.count_event(effect.turn)
             effect.fail(rebuild(event.error, event.note))
 
     def on_effect_streamed(self, event: events.EffectStreamed) -> None:
         """Hand on a piece of a result."""
         effect = self._effects.get((event.turn, event.n))
         if effect is not None:
+            self.count_event(effect.turn)
             effect.put(event.chunk)
+
+    # --- a turn that goes on as another -----------------------------------------------------------
+
+    def continue_turn(self, type_: str, payload: bytes) -> NoReturn:
+        """End the current turn without an answer; it goes on with another message.
+
+        It ends as if it were cancelled, so that everything that is open in it is closed.
+
+        Args:
+            type_: Name of the message's type.
+            payload: Its JSON.
+
+        Raises:
+            UsageError: Not the handler itself calls, but a task or callback of it.
+        """
+        turn = self.current()
+        if asyncio.current_task(self.loop) is not turn.task:
+            raise UsageError(
+                f"am.continue_with() was called in a task that {turn.envelope.handler} started.",
+                cause="It ends the whole turn, which only the handler itself can do.",
+                fix="Await the task in the handler, and call am.continue_with() there.",
+            )
+        turn.continuation = (type_, payload)
+        raise asyncio.CancelledError(turn.message)
+
+    def send_onward(self, turn: Turn) -> None:
+        """Send the message that a turn goes on with; whoever waits for the turn waits for it."""
+        assert turn.continuation is not None
+        type_, payload = turn.continuation
+        past = turn.envelope
+        self.sent = number = self.sent + 1
+        onward = Envelope(
+            self.address,
+            number,
+            self.address,
+            kinds.CONTINUE,
+            past.handler,
+            type_,
+            payload,
+            past.n if past.kind == kinds.ASK else past.re,
+            past.deadline,
+            past.chain,
+            origin=past.sender,
+        )
+        if self._onward is None:
+            self._onward = {}
+        self._onward[onward.id] = onward
+        self.issue(commands.Send(turn.number, onward))
 
     # --- taking back what nobody waits for --------------------------------------------------------
 

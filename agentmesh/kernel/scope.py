@@ -5,6 +5,7 @@ an empty context knows its turn itself.
 """
 
 import asyncio
+import json
 from typing import Any
 
 from agentmesh.errors import NotInHandlerError, describe
@@ -16,6 +17,14 @@ from agentmesh.kernel.outbox import IssueId, Outbox
 from agentmesh.kernel.prng import KeyedRandom
 from agentmesh.kernel.tasks import AgentTask, AgentTimer, AsyncGen
 from agentmesh.kernel.turn import CURRENT, Turn
+
+HISTORY_EVENTS_MAX = 10_000
+"""Events of one turn after which a warning says so: it has no resting point until it ends."""
+
+_LONG_HISTORY = (
+    "this turn grows without end: recovery repeats it from its start. "
+    "Let it go on afresh now and then with am.continue_with(...)"
+)
 
 
 class Scope(Outbox):
@@ -98,6 +107,13 @@ class Scope(Outbox):
         fields = b"{}" if error is None else describe(error)
         self.issue(commands.Log(turn.number if turn else 0, "error", what, fields))
 
+    def count_event(self, turn: Turn) -> None:
+        """Count what a turn took in, and warn once when it is more than it should be."""
+        turn.events = number = turn.events + 1
+        if number == HISTORY_EVENTS_MAX and not turn.finished:
+            fields = b'{"events":%d,"message":%b}' % (number, json.dumps(turn.message).encode())
+            self.issue(commands.Log(turn.number, "warning", _LONG_HISTORY, fields))
+
     def adopt_task(self, task: AgentTask[Any]) -> None:
         """Note a new task as belonging to the turn that created it."""
         turn = self.turn_here()
@@ -134,6 +150,7 @@ class Scope(Outbox):
         turn = self.turn_here()
         if turn is None:
             self._outside += 1
+        timer.turn = turn
         timer.timer_id = (turn.number, turn.next_number()) if turn else (0, self._outside)
         self._timers[timer.timer_id] = timer
         self.issue_fresh(timer.timer_id, commands.StartTimer(*timer.timer_id, timer.due_ns))
@@ -148,5 +165,7 @@ class Scope(Outbox):
         """Let a timer's callback run."""
         timer = self._timers.pop((event.turn, event.n), None)
         if timer is not None:
+            if timer.turn is not None:
+                self.count_event(timer.turn)
             self.now = max(self.now, timer.due_ns)
             self.loop.fire(timer)

@@ -102,12 +102,14 @@ class AgentHandle(asyncio.Handle):
 class AgentTimer(asyncio.TimerHandle):
     """A timer that knows its identity in the cell."""
 
-    __slots__ = ("due_ns", "timer_id")
+    __slots__ = ("due_ns", "timer_id", "turn")
 
     due_ns: int
     """Nanoseconds since the epoch."""
     timer_id: tuple[int, int]
     """Turn and issue number."""
+    turn: Any
+    """The `Turn` that set it; None outside any."""
     _callback: Callable[..., object]
     _args: Sequence[Any]
     _context: Context

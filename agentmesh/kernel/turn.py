@@ -21,8 +21,10 @@ class Turn:
         "cancel_reason",
         "chain",
         "context",
+        "continuation",
         "deadline",
         "envelope",
+        "events",
         "finished",
         "issued",
         "message",
@@ -52,6 +54,10 @@ class Turn:
         """The handler's own task."""
         self.cancel_reason = ""
         """Why the turn was told to end; empty while nobody did."""
+        self.continuation: tuple[str, bytes] | None = None
+        """Type and payload of the message that the turn goes on with, once it said so."""
+        self.events = 0
+        """Answers, results and timers taken in: what a recovery would have to repeat."""
         self.finished = False
         """Whether `FinishTurn` was issued."""
         self.occurrences: dict[str, int] | None = None

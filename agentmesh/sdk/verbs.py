@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TypeVar, cast, overload
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast, overload
 
 from agentmesh.errors import DefinitionError, StateError
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.envelope import address
 from agentmesh.sdk import message
-from agentmesh.sdk.agent import agent_type_of
+from agentmesh.sdk.agent import agent_type_of, check_message
 from agentmesh.sdk.duration import NS_PER_SECOND, Duration, seconds_of
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import (
@@ -29,6 +29,9 @@ from agentmesh.sdk.ref import (
     ref,
     type_name,
 )
+
+if TYPE_CHECKING:
+    from agentmesh.sdk.behavior import AgentBehavior
 
 I = TypeVar("I")  # noqa: E741 - an instance of the agent class
 M = TypeVar("M", bound=Message)
@@ -131,6 +134,31 @@ def stop(agent: object, /) -> None:
     cell.send(agent.address, kinds.STOP, turn=cell.current())
 
 
+def continue_with(msg: Message | None = None, /) -> NoReturn:
+    """End this turn here and let it go on, in the same handler, with a new message.
+
+    For a loop without an end. A turn is recovered by repeating everything it did, so one
+    that never ends makes recovery ever longer; this is where its past is let go. It never
+    returns: the handler ends as if cancelled (tasks it started are ended, `finally` blocks
+    run), and begins again with `msg`. Whoever asked goes on waiting, for the reply of the last
+    one; items streamed so far stay streamed. Deadline and sender stay those of the first message.
+    The agent's state is kept, local variables are not. Other messages that wait already
+    come first.
+
+    Args:
+        msg: What the handler gets; none for a handler that takes none.
+
+    Raises:
+        DefinitionError: The handler does not take such a message.
+        UsageError: Called in a task that the handler started.
+    """
+    cell = current_cell()
+    behavior = cast("AgentBehavior", cell.behavior)
+    spec = behavior.agent_type.handlers[cell.current().envelope.handler]
+    check_message(spec, msg)
+    cell.continue_turn(type_name(msg), b"null" if msg is None else message.encode(msg))
+
+
 async def sleep(duration: Duration, /) -> None:
     """Wait; costs nothing in a replay.
 
@@ -196,7 +224,7 @@ class Context:
     """The key part of the address."""
     message_id: str
     sender: str
-    """Address of the sender; `@client` for the workflow."""
+    """Address of the sender; `@client` for the workflow, also when the turn was continued."""
     turn: int
     """Serial of the turn within the agent, from 1."""
     deadline: datetime | None
@@ -215,7 +243,7 @@ def context() -> Context:
         agent=cell.address,
         key=kinds.key_of(cell.address),
         message_id=turn.envelope.id,
-        sender=turn.envelope.src,
+        sender=turn.envelope.sender,
         turn=turn.number,
         deadline=_utc(due) if due else None,
         remaining_seconds=(due - cell.now) / NS_PER_SECOND if due else None,

@@ -118,6 +118,7 @@ def test_the_columns_are_these() -> None:
         "reason string",
         "note string",
         "handled bool",
+        "origin string",
     ]
 
 
