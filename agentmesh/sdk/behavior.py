@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
-from typing import cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -60,15 +60,14 @@ class AgentBehavior:
             return await _run_opaque(self.agent_type, spec, cell, envelope, arguments)
         if spec.signature.streaming:
             return await _run_stream(spec, cell, turn, arguments)
-        result = await cast("Awaitable[object]", spec.function(*arguments))
-        return _encode_reply(spec, result)
+        handling: Any = spec.function(*arguments)
+        return _encode_reply(spec, await handling)
 
     def _arguments(
         self, spec: HandlerSpec, envelope: Envelope, instance: object
     ) -> tuple[object, ...]:
-        own = (instance,) if spec.method else ()
         if not spec.signature.accepts:
-            return own
+            return (instance,) if spec.method else ()
         adapter = spec.signature.adapters.get(envelope.type)
         if adapter is None:
             raise InvalidMessageError(
@@ -78,13 +77,14 @@ class AgentBehavior:
                 fix="Deploy the same code to all hosts of a run.",
             )
         try:
-            return (*own, message.decode(envelope.payload, adapter))
+            decoded = message.decode(envelope.payload, adapter)
         except (ValidationError, ValueError) as error:
             detail = message.problems(error) if isinstance(error, ValidationError) else str(error)
             raise InvalidMessageError(
                 f"{spec.shown} got an invalid {envelope.type} from {envelope.src}: {detail}.",
                 fix="Correct the sender, or the message's fields.",
             ) from None
+        return (instance, decoded) if spec.method else (decoded,)
 
     def _unknown(self, envelope: Envelope) -> UnknownAgentError:
         known = ", ".join(sorted(self._handlers))
@@ -97,11 +97,11 @@ class AgentBehavior:
 
 def _encode_reply(spec: HandlerSpec, result: object) -> Reply:
     signature = spec.signature
+    if result is None and signature.returns_text == "None":
+        return _NO_REPLY
     name = type(result).__name__
     if type(result) in signature.gives:
         return name, message.encode(result)
-    if result is None and signature.returns_text == "None":
-        return _NO_REPLY
     if isinstance(result, Message) and signature.gives:
         raise _bad_reply(spec, name, "subclasses and other messages do not count")
     try:

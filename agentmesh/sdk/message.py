@@ -137,11 +137,13 @@ def decode(data: bytes, adapter: TypeAdapter[T]) -> T:
         except UnicodeEncodeError:
             return adapter.validate_python(value, by_alias=True, by_name=True)
     try:
-        return adapter.validate_json(data, by_alias=True, by_name=True)
+        # The core's validator: the adapter's own method passes on seven arguments to it.
+        found: T = adapter.validator.validate_json(data, by_alias=True, by_name=True)
     except ValidationError as error:
         if error.errors(include_url=False)[0]["type"] != "json_invalid":
             raise
         return adapter.validate_python(json.loads(data), by_alias=True, by_name=True)
+    return found
 
 
 def _unmark(value: object) -> object:
