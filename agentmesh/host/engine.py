@@ -13,12 +13,13 @@ A host that can't write its journal stops: nothing more is released.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from agentmesh.errors import InternalError, RunFailedError
 from agentmesh.host.alarms import Alarms, TimerId
 from agentmesh.host.performers import Performers
+from agentmesh.host.resident import Resident
 from agentmesh.kernel import commands, events
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.cell import RULES, Cell
@@ -27,7 +28,7 @@ from agentmesh.kernel.endings import DEADLINE
 from agentmesh.kernel.envelope import CLIENT, Envelope
 from agentmesh.kernel.events import Event
 from agentmesh.sdk.program import RunContext
-from agentmesh.sdk.resolve import behavior_for
+from agentmesh.sdk.resolve import new_cell
 
 TICK_EVENTS_MAX = 512
 """Events handled before what they caused is released, so that nobody waits for a busy tick."""
@@ -49,15 +50,14 @@ class Journal(Protocol):
         """Write what was added since the last time."""
 
 
-class Resident:
-    """A cell and how far it has got."""
+class Keeper(Protocol):
+    """Looks after the journal; `agentmesh.host.checkpoints.Checkpoints` is one."""
 
-    __slots__ = ("cell", "steps")
+    def guard(self) -> None:
+        """Raise if nothing may leave this process any more."""
 
-    def __init__(self, cell: Cell) -> None:
-        self.cell = cell
-        self.steps = 0
-        """Events journaled so far: the number of the next step."""
+    def after_tick(self, host: "Host") -> None:
+        """Do what is due between ticks."""
 
 
 class Host:
@@ -72,6 +72,7 @@ class Host:
         is_local: Tells whether an address lives here.
         on_client: Called after a commit with what was sent to the client.
         on_failure: Called once when the host can't go on.
+        keeper: Looks after the journal.
         clock_ns: Wall clock.
     """
 
@@ -86,6 +87,7 @@ class Host:
         is_local: Callable[[str], bool] = lambda _address: True,
         on_client: Callable[[Envelope], None] = lambda _envelope: None,
         on_failure: Callable[[Exception], None] = lambda _error: None,
+        keeper: Keeper | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.run = run
@@ -97,6 +99,7 @@ class Host:
         self._on_client = on_client
         self._on_failure = on_failure
         self._clock_ns = clock_ns
+        self._keeper = keeper
         self._residents: dict[str, Resident] = {}
         self._busy: dict[str, Cell] = {}  # exactly the cells that are not idle
         self._ending = ""  # why all open work is to end; empty while the run goes on
@@ -165,6 +168,16 @@ class Host:
         return not waiting and not len(self.performers)
 
     @property
+    def residents(self) -> Mapping[str, Resident]:
+        """The cells that live here by address, oldest first."""
+        return self._residents
+
+    @property
+    def undelivered(self) -> list[Envelope]:
+        """Messages that were taken in and are not journaled yet."""
+        return [event.envelope for _, event in self._inbox if type(event) is events.Delivered]
+
+    @property
     def failed(self) -> bool:
         """Whether the host has stopped because it could not go on."""
         return self._failed is not None
@@ -173,6 +186,30 @@ class Host:
     def addresses(self) -> list[str]:
         """Addresses of the cells that live here, oldest first."""
         return list(self._residents)
+
+    # --- what an earlier life left ----------------------------------------------------------------
+
+    def adopt(self, residents: Mapping[str, Resident]) -> None:
+        """Take in cells that were restored, before anything else happens."""
+        self._residents.update(residents)
+        for address, resident in residents.items():
+            cell = resident.cell
+            if not cell.idle:
+                self._busy[address] = cell
+                deadline = cell.next_deadline()
+                if deadline:
+                    self.alarms.watch(deadline, address)
+
+    def restart_effect(self, address: str, command: StartEffect) -> None:
+        """Perform an effect again that had not ended, or tell that this can't be done."""
+        self._to_start[address, command.turn, command.n] = command
+        self._schedule()
+
+    def send_again(self, envelopes: Iterable[Envelope]) -> None:
+        """Send messages of which nobody knows whether they arrived."""
+        for envelope in envelopes:
+            self._send(envelope)
+        self._schedule()
 
     async def close(self) -> None:
         """Cancel effects and timers, let go of the cells; the journal is its opener's to close."""
@@ -208,9 +245,13 @@ class Host:
         while self._inbox and budget > 0:
             budget -= self._round(min(budget, len(self._inbox)))
         self._journal.commit()
+        if self._keeper is not None:
+            self._keeper.guard()
         self._release()
         while self._after_tick and self._after_tick[0][0] <= self._taken:
             self._after_tick.popleft()[1]()
+        if self._keeper is not None:
+            self._keeper.after_tick(self)
 
     def _round(self, size: int) -> int:
         inbox, journal = self._inbox, self._journal
@@ -222,6 +263,8 @@ class Host:
                 resident = self._activate(address, event, batch)
                 if resident is None:
                     continue
+            if type(event) is events.Delivered and not resident.is_new(event.envelope):
+                continue
             journal.event(address, resident.steps, event)
             batch.append((resident, resident.steps, event))
             resident.steps += 1
@@ -254,7 +297,7 @@ class Host:
         """Start a cell for its first message; answers to nobody are dropped."""
         if not isinstance(event, events.Delivered) or event.envelope.kind not in _STARTING:
             return None
-        cell = Cell(behavior_for(self.run, address), self.run)
+        cell = new_cell(self.run, address)
         resident = self._residents[address] = Resident(cell)
         state = event.envelope.payload if event.envelope.kind == kinds.SPAWN else b""
         started = events.Started(event.at, address, self._seed, RULES, state)
@@ -346,5 +389,5 @@ def _interrupted(error: BaseException) -> RunFailedError:
     )
 
 
-_STARTING = (kinds.TELL, kinds.ASK, kinds.SPAWN, kinds.STOP)
+_STARTING = (kinds.TELL, kinds.ASK, kinds.SPAWN, kinds.STOP, kinds.MONITOR)
 """Kinds of envelope that bring an agent to life."""

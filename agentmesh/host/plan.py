@@ -76,5 +76,9 @@ class Plan:
     def context(self, program: Program, redactor: Redactor) -> RunContext:
         """Return what handlers find of this run."""
         return RunContext(
-            run_id=self.run_id, program=program, redactor=redactor, settings=dict(self.settings)
+            run_id=self.run_id,
+            program=program,
+            redactor=redactor,
+            root=self.root,
+            settings=dict(self.settings),
         )

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from msgspec.structs import replace
 
@@ -33,23 +33,18 @@ from agentmesh.journal.query import query
 from agentmesh.journal.reading import LogReader
 from agentmesh.journal.records import (
     EVENT_KINDS,
-    CommandRecord,
-    EventRecord,
     Recorded,
     Step,
     kind_of,
 )
+from agentmesh.journal.resolving import Resolvable, resolved
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.sealing import Sealed, write_sealed
 from agentmesh.journal.sources import LogSource, MemorySegment, Segment, merged_steps
 from agentmesh.journal.table import Row, batches, rows_of, schema
-from agentmesh.kernel.commands import StartEffect
-from agentmesh.kernel.events import Delivered, EffectFinished
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Resolvable = TypeVar("Resolvable", bound=EventRecord | CommandRecord)
 
 
 class Run:
@@ -203,14 +198,7 @@ class Run:
         Raises:
             JournalError: The blob is missing or damaged.
         """
-        if isinstance(body, Delivered) and body.envelope.blob:
-            payload = self._blobs.get(body.envelope.blob)
-            return replace(body, envelope=replace(body.envelope, payload=payload, blob=""))
-        if isinstance(body, EffectFinished) and body.blob:
-            return replace(body, result=self._blobs.get(body.blob), blob="")
-        if isinstance(body, StartEffect) and body.blob:
-            return replace(body, request=self._blobs.get(body.blob), blob="")
-        return body
+        return resolved(body, self._blobs)
 
     def table(self) -> pa.Table:
         """Return one row per event and per command; the columns are in `journal.table`.

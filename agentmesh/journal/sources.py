@@ -173,19 +173,22 @@ class MemorySegment(Segment):
         return self._bodies[number]
 
 
-def merged_steps(address: str, segments: Iterable[Segment], run: str) -> Iterator[Step]:
+def merged_steps(
+    address: str, segments: Iterable[Segment], run: str, start: int = 0
+) -> Iterator[Step]:
     """Yield the steps of one agent, in order.
 
     Args:
         address: The agent, for errors.
         segments: Whatever the run's sources have of it.
         run: Path of the run, for errors.
+        start: The first step that is wanted.
 
     Raises:
         JournalDamagedError: A step is missing, or a record can't be read.
     """
-    plan = _Plan(sorted(segments, key=lambda each: each.order))
-    for number in range(plan.end):
+    plan = _Plan(sorted(segments, key=lambda each: each.order), start)
+    for number in range(start, plan.end):
         if number >= plan.size or plan.events[number] < 0:
             problem = f"step {number} of {address} is missing: perhaps a log file is, too"
             raise damaged(run, 0, problem)
@@ -199,11 +202,12 @@ class _Plan:
 
     Args:
         segments: Of one agent, in order: later ones are right.
+        start: The first step that anybody asks for.
     """
 
-    def __init__(self, segments: list[Segment]) -> None:
+    def __init__(self, segments: list[Segment], start: int = 0) -> None:
         self._segments = segments
-        self.size = sum(len(segment.steps) for segment in segments)
+        self.size = start + sum(len(segment.steps) for segment in segments)
         self.end = 0
         self.events = array("q", [-1]) * self.size
         self._commands = array("q", [-1]) * self.size

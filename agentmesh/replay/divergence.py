@@ -7,8 +7,9 @@ and the likely cause: a statement about evidence, never a guess dressed as a fac
 import json
 from dataclasses import asdict, dataclass, field
 
+from agentmesh.journal.comparing import Difference
 from agentmesh.journal.run_info import RunInfo
-from agentmesh.replay.compare import Difference, as_data, pointer
+from agentmesh.replay.compare import as_data, pointer
 
 _SHOWN_MAX = 400
 

@@ -1,0 +1,173 @@
+"""How a host keeps the work of its successor short: snapshots, and logs that roll.
+
+When the log has grown by enough, the host writes a snapshot of all its agents and goes on
+in a new log: a successor reads that snapshot and the logs after it, however long the run
+is. "Enough" is at least as much as the last snapshot, so that all snapshots of a run
+together are no more than a constant times its logs: the cost of state is linear.
+
+A snapshot that can't be taken (a value of the state does not fit its annotation, the disk
+is full) is no reason to stop: the log goes on, and the next attempt is made later.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from msgspec.structs import replace
+
+from agentmesh.errors import AgentMeshError
+from agentmesh.journal.directory import RunDirectory
+from agentmesh.journal.encoding import BodyEncoder
+from agentmesh.journal.framing import LogHeader
+from agentmesh.journal.lineage import Fence, number_of
+from agentmesh.journal.log import LogWriter
+from agentmesh.journal.places import EVENTS, SNAPSHOTS
+from agentmesh.journal.redaction import Redactor
+from agentmesh.journal.snapshots import (
+    CellImage,
+    FlightImage,
+    Image,
+    read_snapshot,
+    write_snapshot,
+)
+from agentmesh.journal.succession import carried_events
+from agentmesh.kernel.envelope import Envelope
+from agentmesh.kernel.events import Delivered
+from agentmesh.kernel.snapshot import CellSnapshot, at_rest, snapshot
+
+if TYPE_CHECKING:
+    from agentmesh.host.engine import Host
+    from agentmesh.host.resident import Resident
+
+SEGMENT_BYTES = 4 << 20
+"""Bytes of log after which a snapshot is due, unless the last one was larger: read and
+handled again in about a second."""
+
+Earlier = Callable[[str], tuple[CellSnapshot | None, list[bytes]]]
+"""An agent's latest rest, and its events from there to the current log."""
+
+
+class Checkpoints:
+    """Guards and shortens one host's journal.
+
+    Args:
+        directory: The run.
+        log: The host's open log.
+        redactor: Replaces secrets.
+        in_flight: Returns messages that have left the engine, and that no other host is
+            known to have journaled.
+        segment_bytes: Bytes of log between snapshots.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        log: LogWriter,
+        redactor: Redactor,
+        in_flight: Callable[[], Iterable[Envelope]] = tuple,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self._folder = directory.local
+        self._directory = directory
+        self._log = log
+        self._redactor = redactor
+        self._encoder = BodyEncoder(redactor, directory.blobs())
+        self._in_flight = in_flight
+        self._segment_bytes = segment_bytes
+        self._host = log.header.host
+        self._fence = Fence(self._folder, self._host, log.header.incarnation)
+        self._latest: Path | None = None
+        self._due = segment_bytes
+        self.taken = 0
+        """Snapshots so far."""
+
+    def guard(self) -> None:
+        """Refuse to let anything leave when a successor has taken this host's place.
+
+        Raises:
+            SupersededError: It has.
+        """
+        self._fence.check()
+
+    def after_tick(self, host: "Host") -> None:
+        """Take a snapshot if one is due; everything must be committed and released."""
+        if self._log.size >= self._due:
+            self.take(host)
+
+    def take(self, host: "Host", earlier: Earlier | None = None) -> bool:
+        """Take a snapshot and go on in a new log; tell whether that was possible.
+
+        Args:
+            host: The engine, between ticks.
+            earlier: What lies between an open agent's rest and the current log; the
+                latest snapshot knows if nothing is said.
+        """
+        number = self._next_number()
+        path = self._folder / SNAPSHOTS / f"{self._host}-{number}.log"
+        try:
+            header = self._header(number)
+            durable = self._log.durability == "disk"
+            size = write_snapshot(path, header, self._images(host, earlier), durable=durable)
+            self.guard()
+            self._log.roll(self._folder / EVENTS / f"{self._host}-{number}.log", number)
+        except AgentMeshError as error:
+            structlog.get_logger("agentmesh").warning(
+                "no snapshot could be taken; recovery would take longer",
+                host=self._host,
+                problem=str(error),
+            )
+            self._due = 2 * max(self._log.size, self._segment_bytes)
+            return False
+        self._forget_earlier(path)
+        self._due = max(self._segment_bytes, size)
+        self.taken += 1
+        return True
+
+    def _images(self, host: "Host", earlier: Earlier | None) -> Iterator[Image]:
+        flight = [*self._in_flight(), *host.undelivered]
+        yield FlightImage([self._encoder.event(Delivered(0, envelope)) for envelope in flight])
+        residents = host.residents
+        opened = [each for each, resident in residents.items() if not at_rest(resident.cell)]
+        known = earlier or self._latest_known(opened)
+        carried = carried_events(self._log.path, self._log.size, opened)
+        for address, resident in residents.items():
+            if address in carried:
+                rest, before = known(address)
+                events = before + carried[address]
+                yield CellImage(address, resident.steps, rest, events, resident.seen)
+            else:
+                yield self._resting(address, resident)
+
+    def _resting(self, address: str, resident: "Resident") -> CellImage:
+        taken = snapshot(resident.cell)
+        taken = replace(taken, state=self._redactor.json(taken.state))
+        return CellImage(address, resident.steps, taken, [], resident.seen)
+
+    def _latest_known(self, wanted: list[str]) -> Earlier:
+        """Look into the latest snapshot for agents that are in the middle of a turn."""
+        found: dict[str, CellImage] = {}
+        if wanted and self._latest is not None:
+            for image in read_snapshot(self._latest):
+                if isinstance(image, CellImage) and image.address in wanted:
+                    found[image.address] = image
+
+        def known(address: str) -> tuple[CellSnapshot | None, list[bytes]]:
+            image = found.get(address)
+            return (None, []) if image is None else (image.rest, image.carried)
+
+        return known
+
+    def _header(self, number: int) -> LogHeader:
+        log = self._log.header
+        return LogHeader(log.run, log.host, number, 0, log.agentmesh, log.incarnation)
+
+    def _next_number(self) -> int:
+        return max(self._directory.next_number(self._host), self._log.header.number + 1)
+
+    def _forget_earlier(self, path: Path) -> None:
+        self._latest = path
+        for other in path.parent.iterdir():
+            number = number_of(other.name, self._host)
+            if number is not None and other != path:
+                other.unlink(missing_ok=True)

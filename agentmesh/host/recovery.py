@@ -1,0 +1,142 @@
+"""Recovery: a host takes up the work of its earlier lives where their journal ends.
+
+Recovery is replay. Every agent is made of its latest snapshot, or anew, and handles again
+the events that are recorded after it; what it does must be what it did. Then what was open
+is open again: turns stand where they stood, timers are set, effects that have not ended are
+performed under the same ids, and messages that may not have arrived are sent again, under
+the same ids. Whoever has them drops them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agentmesh.errors import ResumeError
+from agentmesh.host.checkpoints import Checkpoints
+from agentmesh.host.engine import Host
+from agentmesh.host.resident import Resident
+from agentmesh.journal.comparing import Difference, first_difference
+from agentmesh.journal.encoding import BodyEncoder, encode
+from agentmesh.journal.log import LogWriter
+from agentmesh.journal.records import Step
+from agentmesh.journal.succession import Succession
+from agentmesh.kernel.cell import Cell
+from agentmesh.kernel.commands import Command, Send, StartEffect
+from agentmesh.kernel.envelope import Envelope
+from agentmesh.kernel.events import Delivered, Event
+from agentmesh.kernel.snapshot import CellSnapshot, open_effects, open_timers, restore
+from agentmesh.sdk.program import RunContext
+from agentmesh.sdk.resolve import behavior_for, new_cell
+
+
+@dataclass
+class _Restored:
+    """One agent, and what it takes to go on with it."""
+
+    resident: Resident
+    rest: CellSnapshot | None
+    carried: list[bytes] = field(default_factory=list)
+    effects: dict[tuple[int, int], StartEffect] = field(default_factory=dict)
+    sent: list[Envelope] = field(default_factory=list)
+
+
+def recover(
+    host: Host, succession: Succession, log: LogWriter, encoder: BodyEncoder, keeper: Checkpoints
+) -> int:
+    """Let a new engine take up what earlier lives of its host left.
+
+    Args:
+        host: The engine; nothing has happened in it yet.
+        succession: What they left.
+        log: The new life's log.
+        encoder: Compares what is done again with what was done.
+        keeper: Takes a snapshot at once, so that the next recovery begins here.
+
+    Returns:
+        How many events were handled again.
+
+    Raises:
+        ResumeError: An agent does something else than it did.
+        JournalError: The journal can't be read or written.
+    """
+    work = _Recovery(host.run, succession, log, encoder)
+    restored = {address: work.agent(address) for address in succession.addresses}
+    log.commit()
+    host.adopt({address: each.resident for address, each in restored.items()})
+    for address, each in restored.items():
+        cell = each.resident.cell
+        for effect in open_effects(cell):
+            host.restart_effect(address, each.effects[effect])
+        for timer in open_timers(cell):
+            host.alarms.start((address, timer.turn, timer.n), timer.due)
+    host.send_again(succession.in_flight())
+    host.send_again(envelope for each in restored.values() for envelope in each.sent)
+    keeper.take(host, lambda address: (restored[address].rest, restored[address].carried))
+    return work.handled
+
+
+class _Recovery:
+    def __init__(
+        self, run: RunContext, succession: Succession, log: LogWriter, encoder: BodyEncoder
+    ) -> None:
+        self._run = run
+        self._succession = succession
+        self._log = log
+        self._encoder = encoder
+        self.handled = 0
+
+    def agent(self, address: str) -> _Restored:
+        image = self._succession.image(address)
+        rest = None if image is None else image.rest
+        cell = new_cell(self._run, address)
+        if rest is not None:
+            cell = restore(behavior_for(self._run, address), self._run, rest)
+        found = _Restored(Resident(cell), rest)
+        if image is not None:
+            found.resident.seen = image.seen
+            found.carried = list(image.carried)
+            for event in self._succession.carried(image):
+                self._handle(found, event)
+            found.sent.clear()  # what was under way of that is in the snapshot
+            found.resident.steps = image.steps
+        self._follow(address, found, self._succession.steps(address))
+        return found
+
+    def _follow(self, address: str, found: _Restored, steps: Iterable[Step]) -> None:
+        for step in steps:
+            issued = self._handle(found, step.event)
+            found.carried.append(encode(self._encoder.event_record(step.event)))
+            found.resident.steps = step.number + 1
+            if not step.handled:  # the earlier life ended before it could write this
+                self._log.commands(address, step.number, issued)
+                continue
+            difference = first_difference(self._encoder, step.commands, issued)
+            if difference is not None:
+                raise _diverged(address, step.number, difference)
+
+    def _handle(self, found: _Restored, event: Event) -> list[Command]:
+        self.handled += 1
+        cell: Cell = found.resident.cell
+        issued = cell.handle(event)
+        if isinstance(event, Delivered):
+            found.resident.seen[event.envelope.src] = event.envelope.n
+        for command in issued:
+            if isinstance(command, Send):
+                found.sent.append(command.envelope)
+            elif isinstance(command, StartEffect):
+                found.effects[command.turn, command.n] = command
+        return issued
+
+
+def _diverged(address: str, step: int, difference: Difference) -> ResumeError:
+    def shown(command: object) -> str:
+        return "nothing" if command is None else type(command).__name__
+
+    return ResumeError(
+        f"{address} can't go on where it was: at its event {step} it did "
+        f"{shown(difference.recorded)}, and now it does {shown(difference.replayed)} there.",
+        cause="Usually the program has been changed since, or it depends on something that is "
+        "not recorded.",
+        fix="`agentmesh replay` shows the line. Resume with the code that the run began with.",
+        address=address,
+        step=step,
+    )

@@ -1,0 +1,185 @@
+"""What a host finds of its earlier lives, and how it makes the next life's work short.
+
+`Succession` reads: after putting up the fence, the latest snapshot and the logs after it.
+`carried_events` reads, for a snapshot, what an open turn has handled so far. Neither knows
+what a cell does with it.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from agentmesh.journal.blobs import Blobs
+from agentmesh.journal.directory import RunDirectory
+from agentmesh.journal.framing import LogHeader
+from agentmesh.journal.lineage import Fence, Life, counting_bytes, latest_life, number_of
+from agentmesh.journal.places import EVENTS, SNAPSHOTS
+from agentmesh.journal.reading import LogReader
+from agentmesh.journal.records import EventRecord, Step
+from agentmesh.journal.resolving import resolved
+from agentmesh.journal.snapshots import CellImage, FlightImage, read_header, read_snapshot
+from agentmesh.journal.sources import LogSource, merged_steps
+from agentmesh.kernel.envelope import Envelope
+from agentmesh.kernel.events import Delivered
+
+_HANDLED = b"\x92\xa7handled"
+_OPENED = b"\xa6opened"
+
+
+def lives(directory: RunDirectory, host: str) -> int:
+    """Return how many lives of a host have left a log."""
+    headers = _headers(directory.local / EVENTS, host)
+    return max((header.incarnation for header in headers.values()), default=0)
+
+
+class Succession:
+    """All that earlier lives of a host have left, read by the next one.
+
+    Args:
+        directory: The run.
+        host: Name of the host.
+        incarnation: Which life this is; all earlier ones are over from now on.
+
+    Raises:
+        JournalDamagedError: A file is damaged.
+    """
+
+    def __init__(self, directory: RunDirectory, host: str, incarnation: int) -> None:
+        root = directory.local
+        for life in range(1, incarnation):
+            Fence(root, host, life).put_up()
+        self._path = str(root)
+        self._blobs = Blobs(root)
+        self._images: dict[str, CellImage] = {}
+        self._flight: list[bytes] = []
+        headers = _headers(root / EVENTS, host)
+        first, base = self._read_base(root / SNAPSHOTS, host, headers)
+        after, self._logs = _open_logs(root / EVENTS, headers, first)
+        self.life = Life(incarnation=incarnation, after=after, base=base)
+        """What the header of this life's log says."""
+
+    @property
+    def addresses(self) -> list[str]:
+        """The agents that live here, sorted."""
+        every = dict.fromkeys(self._images)
+        for log in self._logs:
+            every.update(dict.fromkeys(log.segments))
+        return sorted(every)
+
+    def image(self, address: str) -> CellImage | None:
+        """Return an agent's part of the snapshot."""
+        return self._images.get(address)
+
+    def carried(self, image: CellImage) -> Iterator[EventRecord]:
+        """Return the events of an agent between its rest and the snapshot."""
+        return (resolved(event, self._blobs) for event in image.events())
+
+    def steps(self, address: str) -> Iterator[Step]:
+        """Return the steps of an agent after the snapshot."""
+        image = self._images.get(address)
+        start = 0 if image is None else image.steps
+        segments = [log.segments[address] for log in self._logs if address in log.segments]
+        for step in merged_steps(address, segments, self._path, start):
+            event = resolved(step.event, self._blobs)
+            yield Step(step.number, event, step.commands, step.handled)
+
+    def in_flight(self) -> Iterator[Envelope]:
+        """Return the messages that were under way when the snapshot was taken."""
+        for image in (CellImage("", 0, None, [raw], {}) for raw in self._flight):
+            for event in image.events():
+                assert isinstance(event, Delivered)
+                yield resolved(event, self._blobs).envelope
+
+    def close(self) -> None:
+        """Close the files."""
+        for log in self._logs:
+            log.close()
+
+    def _read_base(self, folder: Path, host: str, headers: dict[str, LogHeader]) -> tuple[int, str]:
+        """Read the latest snapshot that counts; return its number and name."""
+        name = latest_snapshot(folder, host, headers)
+        if name is None:
+            return 0, ""
+        for image in read_snapshot(folder / name):
+            if isinstance(image, FlightImage):
+                self._flight += image.deliveries
+            else:
+                self._images[image.address] = image
+        return number_of(name, host) or 0, name
+
+
+def latest_snapshot(folder: Path, host: str, headers: dict[str, LogHeader]) -> str | None:
+    """Return the name of the latest snapshot of a host that counts.
+
+    One by an earlier life counts only if the latest life started from it.
+    """
+    if not headers:
+        return None
+    newest = latest_life(headers.values())
+    found: list[tuple[int, str]] = []
+    for name in _names(folder):
+        number = number_of(name, host)
+        if number is None:
+            continue
+        header = read_header(folder / name)
+        if header is not None and (header.incarnation == newest.incarnation or name == newest.base):
+            found.append((number, name))
+    return max(found)[1] if found else None
+
+
+def carried_events(path: Path, limit: int, wanted: Iterable[str]) -> dict[str, list[bytes]]:
+    """Return the events of some agents in a log, as they are journaled.
+
+    Args:
+        path: A log, perhaps still written.
+        limit: How many bytes of it count.
+        wanted: Addresses.
+    """
+    found: dict[str, list[bytes]] = {address: [] for address in wanted}
+    cells: dict[int, list[bytes]] = {}
+    with path.open("rb") as file:
+        reader = LogReader(file, str(path), limit)
+        for offset, records in reader.frames():
+            for place in reader.places(offset, records):
+                raw = bytes(place.body)
+                if _OPENED in raw[:14]:
+                    opened = reader.body(offset, raw)
+                    address = getattr(opened, "address", None)
+                    if address in found:
+                        cells[place.cell] = found[address]
+                elif place.cell in cells and not raw.startswith(_HANDLED):
+                    cells[place.cell].append(raw)
+    return found
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def _headers(folder: Path, host: str) -> dict[str, LogHeader]:
+    headers: dict[str, LogHeader] = {}
+    for name in _names(folder):
+        if number_of(name, host) is not None:
+            header = read_header(folder / name)
+            if header is not None:
+                headers[name] = header
+    return headers
+
+
+def _open_logs(
+    folder: Path, headers: dict[str, LogHeader], first: int
+) -> tuple[dict[str, int], list[LogSource]]:
+    """Open the logs from a number on; return also how much of every log counts."""
+    after: dict[str, int] = {}
+    logs: list[LogSource] = []
+    for name, limit in counting_bytes(headers).items():
+        path = folder / name
+        if limit == 0:
+            continue
+        if headers[name].number < first:
+            after[name] = path.stat().st_size if limit is None else limit
+            continue
+        log = LogSource(path.open("rb"), str(path), limit)
+        logs.append(log)
+        ends = log.size if log.torn_at is None else log.torn_at
+        after[name] = ends if limit is None else limit
+    return after, logs
