@@ -48,12 +48,31 @@ def _refuse_far_hosts(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_far_hosts)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests with Ray to one of the processes that share the work, and to it first.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let who has the time explore the protocol between hosts further."""
+    parser.addoption(
+        "--explore",
+        choices=["small", "large"],
+        default="small",
+        help="how far the protocol between hosts is explored; large takes many minutes",
+    )
 
-    Several Rays at once would fight for cores, and be slow enough to look broken. A group
-    is begun before single tests are, so that the others have what is left to share.
-    """
-    for item in items:
-        if item.get_closest_marker("ray"):
-            item.add_marker(pytest.mark.xdist_group("ray"))
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how far was explored."""
+    explored = [
+        f"{report.nodeid.rpartition('::')[2]}: {value}"
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "explored"
+    ]
+    for line in explored:
+        terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(optionalhook=True)  # nobody asks when everything runs in one process
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Share tests among processes by groups."""
+    from tests.scheduling import GroupScheduling
+
+    return GroupScheduling(config, log)

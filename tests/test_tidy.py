@@ -156,6 +156,12 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def sources() -> tuple[Source, ...]:
+    """Every Python file of the project; each is parsed once for all rules."""
+    return python_sources()
+
+
 def planted(text: str) -> Source:
     """Pretend that a text is a module of the kernel, where every rule holds."""
     return Source(path="agentmesh/kernel/planted.py", text=text)
@@ -178,9 +184,9 @@ def test_each_rule_lets_sound_source_pass(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", ON_PYTHON)
-def test_python_sources_keep_the_rule(rule: str) -> None:
+def test_python_sources_keep_the_rule(rule: str, sources: tuple[Source, ...]) -> None:
     """The rule, over every Python file of the project."""
-    assert_none(finding for source in python_sources() for finding in ON_PYTHON[rule](source))
+    assert_none(finding for source in sources for finding in ON_PYTHON[rule](source))
 
 
 @pytest.mark.parametrize("rule", ON_PROSE)
@@ -224,11 +230,11 @@ def test_an_exemption_needs_a_reason() -> None:
     assert list(determinism.hash_and_id(planted("x = id(y)  # tidy: ")))
 
 
-def test_no_module_is_orphaned() -> None:
+def test_no_module_is_orphaned(sources: tuple[Source, ...]) -> None:
     """Everything is reachable from a command, the front door or what users import."""
-    sources = [each for each in python_sources() if each.path.startswith("agentmesh/")]
+    modules = [each for each in sources if each.path.startswith("agentmesh/")]
 
-    assert_none(graph.orphans(sources, [*IMPORTED_BY_USERS, *entry_points()]))
+    assert_none(graph.orphans(modules, [*IMPORTED_BY_USERS, *entry_points()]))
 
 
 def test_an_orphan_and_a_missing_entry_are_found() -> None:
@@ -247,7 +253,7 @@ def test_an_orphan_and_a_missing_entry_are_found() -> None:
     assert found == ["pyproject.toml", "agentmesh/one.py", "agentmesh/two.py"]
 
 
-def test_every_imported_library_is_declared() -> None:
+def test_every_imported_library_is_declared(sources: tuple[Source, ...]) -> None:
     """agentmesh stands on its base dependencies; tests and examples also on the extras."""
     base = [graph.normalised(each) for each in PYPROJECT["project"]["dependencies"]]
     extras = PYPROJECT["project"]["optional-dependencies"].values()
@@ -256,7 +262,7 @@ def test_every_imported_library_is_declared() -> None:
 
     assert_none(
         finding
-        for source in python_sources()
+        for source in sources
         for finding in graph.undeclared_libraries(
             source,
             declared=[*base, *UNDECLARED] if source.path.startswith("agentmesh/") else every,

@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.fabric.conftest import local_ray
+
+__all__ = ["local_ray"]  # the one that the tests of the fabric use
+
 
 class OtherProcess:
     """Replays runs in a process whose hash seed differs from this one's."""

@@ -14,6 +14,7 @@ PROGRAMS = 150
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_hundreds_of_programs_run_on_ray_replay_without_divergence(
@@ -28,7 +29,6 @@ def test_hundreds_of_programs_run_on_ray_replay_without_divergence(
         random_programs.Batch(programs=programs),
         store=str(tmp_path),
         run_id="on-ray",
-        num_cpus=2,
         quiet=True,
     )
     found = other_process.replay(tmp_path, "on-ray")

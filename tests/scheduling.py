@@ -1,0 +1,39 @@
+"""Which tests share a process when the suite is shared among several.
+
+Tests with Ray share one: several Rays at once would fight for cores, and be slow enough
+to look broken. So do the tests of a module with a fixture for all of them, which would
+otherwise be made once in each process. Everything else goes to whoever is free.
+
+pytest-xdist's own marker for this, `xdist_group`, writes the group's name into the id of
+a test, which pytest 9.2 no longer lets it; here the groups are read from the source.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from xdist.scheduler import LoadScopeScheduling
+
+ROOT = Path(__file__).parents[1]
+RAY = "mark.ray"
+SHARED = ('scope="module"', 'scope="session"')
+
+
+class GroupScheduling(LoadScopeScheduling):
+    """Hands out groups of tests, the largest first, and then single tests."""
+
+    def _split_scope(self, nodeid: str) -> str:  # made to be overridden, in spite of its name
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """Return the name of the group of tests that this one stays with."""
+    module, _, _ = nodeid.partition("::")
+    return _group_of_module(module) or nodeid
+
+
+@cache
+def _group_of_module(module: str) -> str:
+    text = (ROOT / module).read_text(encoding="utf-8")
+    if RAY in text:
+        return "ray"
+    return module if any(each in text for each in SHARED) else ""
