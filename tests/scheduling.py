@@ -11,14 +11,14 @@ a test, which pytest 9.2 no longer lets it; here the groups are read from the so
 from functools import cache
 from pathlib import Path
 
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[1]
 RAY = "mark.ray"
 SHARED = ('scope="module"', 'scope="session"')
 
 
-class GroupScheduling(LoadScopeScheduling):
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc] # no types published
     """Hands out groups of tests, the largest first, and then single tests."""
 
     def _split_scope(self, nodeid: str) -> str:  # made to be overridden, in spite of its name
