@@ -49,6 +49,7 @@ PUBLIC = [
     "UsageError",
     "WorkCancelledError",
     "agent",
+    "audit_run",
     "context",
     "continue_with",
     "effect",

@@ -314,6 +314,23 @@ def replay(
     )
 
 
+@app.command(rich_help_panel=_LOOK)
+def audit(
+    *,
+    run: RunArgument = "latest",
+    store: StoreOption = None,
+    replay: Annotated[
+        bool,
+        typer.Option("--replay/--no-replay", help="Whether to replay it, too: runs its program."),
+    ] = True,
+    json: JsonOption = False,
+) -> int:
+    """Check that nothing was lost, doubled or reordered, and that the run replays."""
+    from agentmesh.cli import audit_command
+
+    return audit_command.audit(run, store=store, replay=replay, as_json=json)
+
+
 @models.command("serve")
 def models_serve(
     *,
