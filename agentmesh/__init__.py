@@ -47,6 +47,7 @@ from agentmesh.errors import (
     JournalDamagedError,
     JournalError,
     JournalVersionError,
+    MailboxFullError,
     ModelAnswerError,
     NotInHandlerError,
     RayVersionError,
@@ -62,7 +63,6 @@ from agentmesh.errors import (
     UsageError,
     WorkCancelledError,
 )
-from agentmesh.mesh.auditing import audit_run
 from agentmesh.mesh.replaying import replay_run
 from agentmesh.mesh.runner import run
 from agentmesh.mesh.runs import open_run, runs
@@ -102,6 +102,7 @@ __all__ = [
     "JournalDamagedError",
     "JournalError",
     "JournalVersionError",
+    "MailboxFullError",
     "Message",
     "ModelAnswerError",
     "NotInHandlerError",
@@ -118,7 +119,6 @@ __all__ = [
     "UsageError",
     "WorkCancelledError",
     "agent",
-    "audit_run",
     "context",
     "continue_with",
     "effect",

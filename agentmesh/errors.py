@@ -162,6 +162,10 @@ class EscalatedError(AgentMeshError):
         return rebuild(json.dumps(self.fields.get("error") or {}).encode())
 
 
+class MailboxFullError(AgentMeshError):
+    """The message found no place in the agent's mailbox, or lost it to a newer one."""
+
+
 class RunawayTurnError(AgentMeshError):
     """A turn kept the loop busy without ever waiting for anything."""
 

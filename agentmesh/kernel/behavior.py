@@ -19,6 +19,12 @@ class Behavior(Protocol):
     concurrency: int
     """How many turns may be open at once in one cell."""
 
+    mailbox: int | None
+    """How many messages may wait; None for any number."""
+
+    overflow: str
+    """What a full mailbox does: one of `waiting.OVERFLOWS`."""
+
     def create(self, state: bytes) -> object:
         """Make an instance from the JSON of its initial state (empty for defaults)."""
         ...

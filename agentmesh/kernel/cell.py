@@ -13,8 +13,7 @@ to its own cell, where it waits like any other: in between the cell may be at re
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import Context
 
 from agentmesh.errors import (
@@ -29,16 +28,16 @@ from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.behavior import Behavior
 from agentmesh.kernel.commands import Command
 from agentmesh.kernel.envelope import Envelope
-from agentmesh.kernel.exchange import Exchange
 from agentmesh.kernel.leftovers import Leftovers
 from agentmesh.kernel.tasks import AgentTask, close_by_force
 from agentmesh.kernel.turn import CURRENT, Turn
+from agentmesh.kernel.waiting import Waiting
 
 RULES = 1
 """Version of the scheduling rules of this package; recorded in every run."""
 
 
-class Cell(Exchange):
+class Cell(Waiting):
     """One agent instance in the kernel.
 
     Args:
@@ -49,8 +48,6 @@ class Cell(Exchange):
 
     __slots__ = (
         "_broken",
-        "_called_off",
-        "_mailbox",
         "_runaway",
         "_turns_started",
         "behavior",
@@ -67,8 +64,6 @@ class Cell(Exchange):
         """The user's object; set by `Started`."""
         self.state = lifecycle.NEW
         """Where in the lifecycle the cell is."""
-        self._mailbox: deque[Envelope] | None = None  # delivered and not started, oldest first
-        self._called_off: dict[str, str] | None = None  # of `onward`, and why
         self._turns_started = 0
         self._broken: BaseException | None = None  # why there is no instance
         self._runaway: RunawayTurnError | None = None  # why the open turns are being ended
@@ -116,35 +111,6 @@ class Cell(Exchange):
     def idle(self) -> bool:
         """Whether nothing is open: the state is then all there is to the cell."""
         return not (self.turns or self._mailbox or self._leftovers or self._called_off)
-
-    @property
-    def onward(self) -> tuple[Envelope, ...]:
-        """Messages that turns go on with, sent and not delivered yet.
-
-        Until they come the cell may be idle; they are then part of what there is to it.
-        """
-        return tuple((self._onward or {}).values())
-
-    @property
-    def mailbox(self) -> tuple[Envelope, ...]:
-        """The messages delivered and not yet started, oldest first."""
-        return tuple(self._mailbox or ())
-
-    def is_open(self, message: str) -> bool:
-        """Tell whether a message waits in the mailbox or has an open turn."""
-        return message in self.turns or any(each.id == message for each in self._mailbox or ())
-
-    def next_deadline(self, after: int = 0) -> int:
-        """Return the earliest deadline of an open message later than a time; 0 if there is none."""
-        return min((each.deadline for each in self._open() if each.deadline > after), default=0)
-
-    def overdue(self, now: int) -> list[str]:
-        """Return the ids of open messages whose deadline has passed, oldest first."""
-        return [each.id for each in self._open() if each.deadline and each.deadline <= now]
-
-    def _open(self) -> Iterable[Envelope]:
-        yield from [turn.envelope for turn in self.turns.values()]
-        yield from self._mailbox or ()
 
     # --- events -----------------------------------------------------------------------------------
 
@@ -209,10 +175,6 @@ class Cell(Exchange):
             self._mailbox.remove(envelope)
             self._end(envelope, 0, *endings.ended(reason, envelope, self.address))
 
-    def _find(self, message: str) -> Envelope | None:
-        every = (*self._open(), *self.onward)
-        return next((each for each in every if each.is_known_as(message)), None)
-
     def _go_on(self, envelope: Envelope) -> None:
         """Take in what an earlier turn goes on with; it waits for its turn like any message."""
         if self._onward:
@@ -238,9 +200,10 @@ class Cell(Exchange):
         elif waits and self._would_deadlock(envelope):
             self._end(envelope, 0, *endings.cycle(envelope, self.address))
         else:
-            if self._mailbox is None:
-                self._mailbox = deque()
-            self._mailbox.append(envelope)
+            surplus = self._queue(envelope)
+            if surplus is not None:
+                ending = endings.overflown(surplus, self.address, comes=surplus is envelope)
+                self._end(surplus, 0, *ending)
 
     def _is_free(self) -> bool:
         return len(self.turns) < self.behavior.concurrency and not self._mailbox

@@ -8,6 +8,7 @@ from agentmesh.errors import (
     AgentStoppedError,
     AskCycleError,
     DeadlineExceededError,
+    MailboxFullError,
     WorkCancelledError,
 )
 from agentmesh.kernel import commands
@@ -58,6 +59,25 @@ def dead(address: str, why: BaseException | None = None) -> Ending:
         f"{address} has been stopped and takes no more messages.",
         cause="Somebody called am.stop() on it, or the run ended.",
         fix="Send to another key, or stop the agent later.",
+        address=address,
+    )
+
+
+def overflown(envelope: Envelope, address: str, *, comes: bool) -> Ending:
+    """Return the ending of a message for which a full mailbox has no place.
+
+    Args:
+        envelope: The message.
+        address: Whose mailbox.
+        comes: Whether it has just come; otherwise a newer one takes its place.
+    """
+    what = f"{envelope.handler or 'message'}, sent by {envelope.sender} as {envelope.id},"
+    became = "was turned away" if comes else "was dropped for a newer message"
+    return commands.DEAD, MailboxFullError(
+        f"{what} {became}: the mailbox of {address} is full.",
+        cause="The agent is sent more than it handles, and its overflow rule says what goes.",
+        fix="Send less, give it concurrency or more instances, raise @am.agent(mailbox=...), or "
+        'let senders wait with overflow="block".',
         address=address,
     )
 

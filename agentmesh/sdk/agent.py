@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar, overload
 
 from agentmesh.errors import DefinitionError
+from agentmesh.kernel.waiting import MAILBOX_DEFAULT
 from agentmesh.sdk import signature
+from agentmesh.sdk.mailbox import Overflow, check_mailbox
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.signature import Signature
 from agentmesh.sdk.state import StateSchema
@@ -89,6 +91,10 @@ class AgentType:
     state: StateSchema | None
     deadline_seconds: float | None = None
     """Only of a workflow: how long a run may take."""
+    mailbox: int | None = MAILBOX_DEFAULT
+    """Messages that may wait in an instance; None for any number."""
+    overflow: Overflow = "block"
+    """What happens when more come."""
 
     @property
     def is_workflow(self) -> bool:
@@ -167,6 +173,8 @@ def agent(
     *,
     name: str | None = None,
     concurrency: int = 1,
+    mailbox: int | None = MAILBOX_DEFAULT,
+    overflow: Overflow = "block",
     per_host: int | None = None,
     num_cpus: float | None = None,
     num_gpus: float | None = None,
@@ -180,6 +188,8 @@ def agent(
     *,
     name: str | None = None,
     concurrency: int = 1,
+    mailbox: int | None = MAILBOX_DEFAULT,
+    overflow: Overflow = "block",
     per_host: int | None = None,
     num_cpus: float | None = None,
     num_gpus: float | None = None,
@@ -193,6 +203,10 @@ def agent(
         target: The class or function.
         name: Name of the agent type; the class's name by default.
         concurrency: How many turns of one instance may be open at once.
+        mailbox: How many messages may wait in one instance; None for any number.
+        overflow: What happens when more come: `"block"`, whoever sends is slowed down;
+            `"reject"`, the new message ends as a dead letter, and whoever asked gets
+            `MailboxFullError`; `"drop_oldest"`, that happens to the oldest one.
         per_host: How many instances share a host (a Ray actor).
         num_cpus: CPUs each instance's own host asks Ray for; also `num_gpus`,
             `memory_bytes`, `resources` and `label_selector`, as in Ray.
@@ -215,7 +229,7 @@ def agent(
     namespace = sys._getframe(1).f_locals
 
     def define(target: A) -> A:
-        made = _define(target, name, concurrency, placement, namespace)
+        made = _define(target, name, concurrency, placement, namespace, box=(mailbox, overflow))
         setattr(target, TYPE, made)
         DEFINED.append(made)
         return target
@@ -229,6 +243,8 @@ def _define(
     concurrency: int,
     placement: Placement,
     namespace: Mapping[str, object],
+    *,
+    box: tuple[int | None, Overflow],
 ) -> AgentType:
     shown: str = name or getattr(target, "__name__", "") or repr(target)
     check_name(shown)
@@ -236,6 +252,7 @@ def _define(
         raise DefinitionError(
             f"Agent {shown} has concurrency={concurrency!r}.", fix="Give a whole number from 1."
         )
+    check_mailbox(shown, *box)
     if isinstance(target, type):
         handlers, state = _read_class(target, shown, namespace), StateSchema(target, namespace)
         state.guard(target)
@@ -254,6 +271,8 @@ def _define(
         concurrency=concurrency,
         placement=placement,
         state=state,
+        mailbox=box[0],
+        overflow=box[1],
     )
 
 

@@ -24,11 +24,13 @@ _NO_REPLY: Reply = ("", b"null")
 class AgentBehavior:
     """Implements the kernel's `Behavior` for one agent type."""
 
-    __slots__ = ("_handlers", "agent_type", "concurrency")
+    __slots__ = ("_handlers", "agent_type", "concurrency", "mailbox", "overflow")
 
     def __init__(self, agent_type: AgentType) -> None:
         self.agent_type = agent_type
         self.concurrency = agent_type.concurrency
+        self.mailbox = agent_type.mailbox
+        self.overflow: str = agent_type.overflow
         self._handlers = agent_type.handlers
 
     def create(self, state: bytes) -> object:

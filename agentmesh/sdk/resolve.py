@@ -28,6 +28,8 @@ class MissingAgent:
     """
 
     concurrency = 1
+    mailbox: int | None = None
+    overflow = "block"
 
     def __init__(self, error: AgentMeshError) -> None:
         self._error = error

@@ -37,10 +37,14 @@ class Functions:
         handlers: dict[str, Handler],
         *,
         concurrency: int = 1,
+        mailbox: int | None = None,
+        overflow: str = "block",
         reentrant: Sequence[str] = (),
         create: Callable[[bytes], object] = lambda state: {"state": state},
     ) -> None:
         self.concurrency = concurrency
+        self.mailbox = mailbox
+        self.overflow = overflow
         self._handlers = handlers
         self._reentrant = reentrant
         self._create = create

@@ -26,6 +26,9 @@ MS = 0.001
 class Interpreter:
     """A behaviour that runs a program's handlers."""
 
+    mailbox = None
+    overflow = "block"
+
     def __init__(self, program: Program, *, concurrency: int, reentrant: bool) -> None:
         self._program = program
         self.concurrency = concurrency
