@@ -63,6 +63,7 @@ from agentmesh.errors import (
     UsageError,
     WorkCancelledError,
 )
+from agentmesh.mesh.auditing import audit_run
 from agentmesh.mesh.replaying import replay_run
 from agentmesh.mesh.runner import run
 from agentmesh.mesh.runs import open_run, runs
@@ -119,6 +120,7 @@ __all__ = [
     "UsageError",
     "WorkCancelledError",
     "agent",
+    "audit_run",
     "context",
     "continue_with",
     "effect",

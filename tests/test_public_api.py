@@ -50,6 +50,7 @@ PUBLIC = [
     "UsageError",
     "WorkCancelledError",
     "agent",
+    "audit_run",
     "context",
     "continue_with",
     "effect",
