@@ -277,6 +277,7 @@ class Cell(Waiting):
         self._leftovers.pop(turn.number, None)
         if self._asks or self._effects or self._timers:
             self.take_back(lambda number: number == turn.number)
+        turn.let_go()
         self._settle()
 
     def _settle(self) -> None:

@@ -88,7 +88,9 @@ class Leftovers:
 
 def closer(agen: AsyncGen, turn: Turn, loop: AgentLoop) -> AgentTask[None]:
     """Start to close a generator, on behalf of the turn that began it."""
-    return _Closing(_close(agen), loop=loop, name="close-generator", context=turn.context)
+    closing = _Closing(_close(agen), loop=loop, name="close-generator", context=turn.context)
+    closing.turn = turn  # which an ended turn's context does not know
+    return closing
 
 
 class _Closing(AgentTask[None]):

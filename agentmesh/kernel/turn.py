@@ -67,6 +67,15 @@ class Turn:
         self.random: KeyedRandom | None = None
         """The turn's generator; made on first use."""
 
+    def let_go(self) -> None:
+        """Drop what refers back to the turn, once nothing of it runs.
+
+        Otherwise only the cyclic garbage collector would find turn, task and context: eight
+        objects a message.
+        """
+        self.task = None
+        self.context = Context()
+
     def next_number(self) -> int:
         """Return the issue number of the next effect or timer."""
         self.issued += 1
