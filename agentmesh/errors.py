@@ -159,7 +159,8 @@ class EscalatedError(AgentMeshError):
     @property
     def original(self) -> Exception:
         """What the agent's handler raised."""
-        return rebuild(json.dumps(self.fields.get("error") or {}).encode())
+        said = self.fields.get("error") or {"type": "", "what": "unknown"}
+        return rebuild(json.dumps(said).encode())
 
 
 class MailboxFullError(AgentMeshError):

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
 from agentmesh.kernel.envelope import Envelope
+from agentmesh.kernel.supervision import Policy
 
 if TYPE_CHECKING:
     from agentmesh.kernel.cell import Cell
@@ -25,8 +26,19 @@ class Behavior(Protocol):
     overflow: str
     """What a full mailbox does: one of `waiting.OVERFLOWS`."""
 
+    supervision: Policy | None
+    """What to do about failures; None: a message fails, and that is all."""
+
     def create(self, state: bytes) -> object:
         """Make an instance from the JSON of its initial state (empty for defaults)."""
+        ...
+
+    def dump(self, instance: object) -> bytes:
+        """Return the JSON of an instance's state, for `create`; raises if it can't be stored."""
+        ...
+
+    def root(self, run: object) -> str:
+        """Return the address of the workflow of the run that a cell was given."""
         ...
 
     def reentrant(self, envelope: Envelope) -> bool:

@@ -17,27 +17,26 @@ from collections.abc import Callable
 from contextvars import Context
 
 from agentmesh.errors import (
-    InternalError,
     JournalVersionError,
     RunawayTurnError,
     describe,
     traceback_of,
 )
-from agentmesh.kernel import commands, endings, events, lifecycle
+from agentmesh.kernel import commands, endings, events, lifecycle, monitoring
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.behavior import Behavior
 from agentmesh.kernel.commands import Command
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.leftovers import Leftovers
+from agentmesh.kernel.monitoring import Monitored
 from agentmesh.kernel.tasks import AgentTask, close_by_force
 from agentmesh.kernel.turn import CURRENT, Turn
-from agentmesh.kernel.waiting import Waiting
 
 RULES = 1
 """Version of the scheduling rules of this package; recorded in every run."""
 
 
-class Cell(Waiting):
+class Cell(Monitored):
     """One agent instance in the kernel.
 
     Args:
@@ -91,8 +90,8 @@ class Cell(Waiting):
             self.loop.drain(_APPLY[kind], self, event)
         except RunawayTurnError as error:
             self._end_runaway(error)
-        if self.state == lifecycle.STOPPED and not self.idle:
-            self.loop.drain(self._end_by_force)
+        if self.state == lifecycle.STOPPED:
+            self._wind_up()
         return self.take_out()
 
     def close(self) -> None:
@@ -144,19 +143,20 @@ class Cell(Waiting):
         elif kind in (kinds.REPLY, kinds.FAIL, kinds.CHUNK):
             self.on_answer(envelope)
         elif kind == kinds.CANCEL:
-            self._end_message(f"{envelope.src}#{envelope.re}", endings.CANCEL)
+            if not (self.monitors and self.forget_monitor(envelope)):
+                self._end_message(f"{envelope.src}#{envelope.re}", endings.CANCEL)
         elif kind == kinds.STOP:
             self._move(lifecycle.ASKED_TO_STOP)
             self._settle()
-        elif kind != kinds.SPAWN:  # a spawn's state came with `Started`
-            message = f"Unknown kind of envelope: {kind}"
-            raise InternalError(message)
+        else:
+            self.on_notice(envelope)
 
     def _on_cancelled(self, event: events.Cancelled) -> None:
         self._end_message(event.message, event.reason)
 
     def _on_stopped(self, event: events.Stopped) -> None:
         self._broken = self._broken or endings.unstartable(self.address, event.reason)
+        self.note_down(monitoring.ENDED, self._broken)
         for turn in list(self.turns.values()):
             self._cancel_turn(turn, event.reason)
         self._drop_mailbox()
@@ -254,8 +254,9 @@ class Cell(Waiting):
         return True
 
     def _cancelled(self, turn: Turn) -> tuple[str, BaseException]:
-        if self._runaway is not None:
-            return commands.FAILED, self._runaway
+        failure = turn.failure or self._runaway
+        if failure is not None:
+            return commands.FAILED, failure
         return endings.ended(turn.cancel_reason or endings.CANCEL, turn.envelope, self.address)
 
     def _finish(self, turn: Turn, outcome: str, error: BaseException | None) -> None:
@@ -323,6 +324,7 @@ class Cell(Waiting):
         try:
             self.loop.drain(self._cancel_all)
         except RunawayTurnError:
+            self.note_down(monitoring.FAILED, error)
             self._move(lifecycle.GAVE_UP)
         else:
             self._runaway = None
@@ -332,6 +334,12 @@ class Cell(Waiting):
             left.end_by_force()  # these have been cancelled once
         for turn in self.turns.values():
             self._cancel_turn(turn, endings.CANCEL)
+
+    def _wind_up(self) -> None:
+        if not self.idle:
+            self.loop.drain(self._end_by_force)
+        self.note_down(monitoring.ASKED)
+        self.tell_monitors()
 
     def _end_by_force(self) -> None:
         """End what did not end by itself: the cell handles nothing more."""

@@ -18,6 +18,8 @@ DEADLINE = "deadline"
 CANCEL = "cancel"
 STOP = "stop"
 """Reasons for which a message's work is ended from outside: of `events.Cancelled`."""
+FAILURE = "failure"
+"""Another message made the agent fail, and its supervision ends all that is open."""
 
 Ending = tuple[str, BaseException]
 """One of `commands.OUTCOMES`, and what the asker is told."""
@@ -35,6 +37,13 @@ def ended(reason: str, envelope: Envelope, address: str) -> Ending:
             cause="Usually the workflow had returned, or failed, before this was done.",
             fix="Await the reply in the workflow, or give the run more time to drain.",
             address=address,
+        )
+    if reason == FAILURE:
+        return commands.CANCELLED, WorkCancelledError(
+            f"{what} was cut short: another message made the agent fail.",
+            cause="Its supervision gives it an earlier state, or stops it; what was open ends.",
+            fix="Send it again, or let the agent handle one message at a time.",
+            message=envelope.id,
         )
     return commands.CANCELLED, WorkCancelledError(
         f"{what} was cancelled.",

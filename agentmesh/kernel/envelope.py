@@ -27,7 +27,15 @@ CONTINUE = 8
 """An agent to itself: the turn that handled a `TELL` or `ASK` of `origin` goes on with this.
 If `re` is set, `origin` waits for the answer to its ask of that number."""
 
-KIND_NAMES = ("tell", "ask", "reply", "fail", "chunk", "cancel", "spawn", "stop", "continue")
+MONITOR = 9
+"""The sender waits for a `REPLY` that comes when the agent has stopped. Asks for no turn."""
+ESCALATE = 10
+"""The sender, which the receiver had spawned, has failed for good: the payload says how."""
+
+KIND_NAMES = (
+    *("tell", "ask", "reply", "fail", "chunk", "cancel", "spawn", "stop", "continue"),
+    *("monitor", "escalate"),
+)
 STARTS_TURN = (TELL, ASK, CONTINUE)
 """Kinds that ask for a turn: each such message ends in exactly one terminal state."""
 

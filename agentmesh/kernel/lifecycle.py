@@ -23,7 +23,7 @@ ASKED_TO_STOP = "asked to stop"
 EMPTIED = "emptied"
 """Nothing is open any more in a cell that was asked to stop."""
 GAVE_UP = "gave up"
-"""A turn could not even be ended: the cell can't be trusted to handle anything else."""
+"""A turn could not even be ended, or the agent's supervision says that a failure is its end."""
 
 _ANYTIME = (
     events.Delivered,

@@ -169,3 +169,8 @@ class Scope(Outbox):
                 self.count_event(timer.turn)
             self.now = max(self.now, timer.due_ns)
             self.loop.fire(timer)
+        elif not event.turn:
+            self.on_own_timer(event.n)
+
+    def on_own_timer(self, n: int) -> None:
+        """Take in that a timer of the cell itself has fired; without a policy it has none."""

@@ -25,6 +25,7 @@ class Turn:
         "deadline",
         "envelope",
         "events",
+        "failure",
         "finished",
         "issued",
         "message",
@@ -58,6 +59,8 @@ class Turn:
         """Type and payload of the message that the turn goes on with, once it said so."""
         self.events = 0
         """Answers, results and timers taken in: what a recovery would have to repeat."""
+        self.failure: Exception | None = None
+        """What it fails with when it is told to end because an agent below failed for good."""
         self.finished = False
         """Whether `FinishTurn` was issued."""
         self.occurrences: dict[str, int] | None = None

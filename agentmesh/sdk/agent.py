@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar, overload
 
 from agentmesh.errors import DefinitionError
+from agentmesh.kernel.supervision import Policy
 from agentmesh.kernel.waiting import MAILBOX_DEFAULT
 from agentmesh.sdk import signature
 from agentmesh.sdk.mailbox import Overflow, check_mailbox
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.signature import Signature
 from agentmesh.sdk.state import StateSchema
+from agentmesh.sdk.supervision import Directive, Supervision, policy_of
 
 MARK = "__agentmesh_handler__"
 TYPE = "__agentmesh__"
@@ -89,6 +91,8 @@ class AgentType:
     concurrency: int
     placement: Placement
     state: StateSchema | None
+    policy: Policy | None = None
+    """What to do about failures; None: a message fails, and that is all."""
     deadline_seconds: float | None = None
     """Only of a workflow: how long a run may take."""
     mailbox: int | None = MAILBOX_DEFAULT
@@ -181,6 +185,7 @@ def agent(
     memory_bytes: int | None = None,
     resources: Mapping[str, float] | None = None,
     label_selector: Mapping[str, str] | None = None,
+    supervision: Supervision | Directive | None = None,
 ) -> Callable[[A], A]: ...
 def agent(
     target: A | None = None,
@@ -196,6 +201,7 @@ def agent(
     memory_bytes: int | None = None,
     resources: Mapping[str, float] | None = None,
     label_selector: Mapping[str, str] | None = None,
+    supervision: Supervision | Directive | None = None,
 ) -> A | Callable[[A], A]:
     """Declare a class, or an asynchronous function without state, as an agent.
 
@@ -214,6 +220,8 @@ def agent(
         memory_bytes: Memory.
         resources: Custom Ray resources.
         label_selector: Labels of the nodes it may run on.
+        supervision: What becomes of the agent when a handler fails: a `Supervision`, or just
+            `"restart"`, `"stop"` or `"escalate"`; by default only the message fails.
 
     Raises:
         DefinitionError: It can't work as an agent; the message shows the fix.
@@ -229,7 +237,15 @@ def agent(
     namespace = sys._getframe(1).f_locals
 
     def define(target: A) -> A:
-        made = _define(target, name, concurrency, placement, namespace, box=(mailbox, overflow))
+        made = _define(
+            target,
+            name,
+            concurrency,
+            placement,
+            namespace,
+            box=(mailbox, overflow),
+            supervision=supervision,
+        )
         setattr(target, TYPE, made)
         DEFINED.append(made)
         return target
@@ -244,6 +260,7 @@ def _define(
     placement: Placement,
     namespace: Mapping[str, object],
     *,
+    supervision: object,
     box: tuple[int | None, Overflow],
 ) -> AgentType:
     shown: str = name or getattr(target, "__name__", "") or repr(target)
@@ -273,6 +290,7 @@ def _define(
         state=state,
         mailbox=box[0],
         overflow=box[1],
+        policy=policy_of(supervision, shown, has_state=state is not None and bool(state.hints)),
     )
 
 

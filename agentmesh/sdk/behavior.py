@@ -24,13 +24,14 @@ _NO_REPLY: Reply = ("", b"null")
 class AgentBehavior:
     """Implements the kernel's `Behavior` for one agent type."""
 
-    __slots__ = ("_handlers", "agent_type", "concurrency", "mailbox", "overflow")
+    __slots__ = ("_handlers", "agent_type", "concurrency", "mailbox", "overflow", "supervision")
 
     def __init__(self, agent_type: AgentType) -> None:
         self.agent_type = agent_type
         self.concurrency = agent_type.concurrency
         self.mailbox = agent_type.mailbox
         self.overflow: str = agent_type.overflow
+        self.supervision = agent_type.policy
         self._handlers = agent_type.handlers
 
     def create(self, state: bytes) -> object:
@@ -40,6 +41,19 @@ class AgentBehavior:
             return None
         assert isinstance(self.agent_type.target, type)
         return schema.create(self.agent_type.target, state)
+
+    def dump(self, instance: object) -> bytes:
+        """Return the JSON of an instance's state.
+
+        Raises:
+            StateError: A value does not fit its annotation.
+        """
+        schema = self.agent_type.state
+        return b"" if schema is None else schema.dump(instance)
+
+    def root(self, run: object) -> str:
+        """Return the address of the run's workflow."""
+        return cast("RunContext", run).root
 
     def reentrant(self, envelope: Envelope) -> bool:
         """Tell whether the message's handler may interleave with the turn that waits for it."""

@@ -130,5 +130,7 @@ class RunContext:
     run_id: str
     program: Program
     redactor: Redactor
+    root: str = ""
+    """Address of the workflow."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Recorded settings, such as the model and its base URL."""

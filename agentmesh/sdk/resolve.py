@@ -4,10 +4,14 @@ A message to a type that does not exist must reach a recorded end like any other
 so a missing type is a behaviour too: one that fails every message.
 """
 
+from typing import cast
+
 from agentmesh.errors import AgentMeshError
 from agentmesh.kernel.behavior import Behavior
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.envelope import Envelope, agent_type_of
+from agentmesh.kernel.supervised import cell_for
+from agentmesh.kernel.supervision import Policy
 from agentmesh.sdk.behavior import AgentBehavior
 from agentmesh.sdk.program import RunContext
 
@@ -20,6 +24,11 @@ def behavior_for(run: RunContext, address: str) -> Behavior:
         return MissingAgent(error)
 
 
+def new_cell(run: RunContext, address: str) -> Cell:
+    """Return a new cell for the agent at an address."""
+    return cell_for(behavior_for(run, address), run)
+
+
 class MissingAgent:
     """Behaviour of an agent type that does not exist: each message to it fails and says so.
 
@@ -30,6 +39,7 @@ class MissingAgent:
     concurrency = 1
     mailbox: int | None = None
     overflow = "block"
+    supervision: Policy | None = None
 
     def __init__(self, error: AgentMeshError) -> None:
         self._error = error
@@ -38,6 +48,15 @@ class MissingAgent:
         """Raise what looking for the type said."""
         del state
         raise self._error
+
+    def dump(self, instance: object) -> bytes:
+        """Never called: there is no instance."""
+        del instance
+        raise self._error
+
+    def root(self, run: object) -> str:
+        """Return the address of the run's workflow."""
+        return cast("RunContext", run).root
 
     def reentrant(self, envelope: Envelope) -> bool:
         """Tell that nothing interleaves."""

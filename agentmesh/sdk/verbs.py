@@ -29,6 +29,7 @@ from agentmesh.sdk.ref import (
     ref,
     type_name,
 )
+from agentmesh.sdk.supervision import Down, down_of
 
 if TYPE_CHECKING:
     from agentmesh.sdk.behavior import AgentBehavior
@@ -157,6 +158,25 @@ def continue_with(msg: Message | None = None, /) -> NoReturn:
     spec = behavior.agent_type.handlers[cell.current().envelope.handler]
     check_message(spec, msg)
     cell.continue_turn(type_name(msg), b"null" if msg is None else message.encode(msg))
+
+
+async def monitor(agent: object, /) -> Down:
+    """Wait until an agent has stopped: asked to, by its supervision, or with the run.
+
+    It waits through the agent's restarts. An agent that has stopped already ends it at once.
+    The deadline of the waiting turn applies, and whoever stops waiting is forgotten there.
+
+    Args:
+        agent: A reference.
+
+    Returns:
+        How the agent stopped.
+    """
+    if not isinstance(agent, AgentRef | BoundHandler):
+        raise DefinitionError(
+            f"am.monitor got {agent!r} instead of a reference.", fix="Use am.ref()."
+        )
+    return down_of(await current_cell().monitor(agent.address).future)
 
 
 async def sleep(duration: Duration, /) -> None:

@@ -15,12 +15,15 @@ from agentmesh.kernel.cell import RULES, Cell
 from agentmesh.kernel.commands import Command
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.pending import Pending
+from agentmesh.kernel.supervised import cell_for
+from agentmesh.kernel.supervision import Policy
 from agentmesh.kernel.turn import Turn
 
 Handler = Callable[[Cell], Awaitable[Any]]
 
 ME = "A/x"
 CALLER = "C/y"
+ROOT = "main/root"
 START = 1_700_000_000_000_000_000
 """Time of each test cell's first event; all other times here count from it."""
 MS = 1_000_000
@@ -41,16 +44,25 @@ class Functions:
         overflow: str = "block",
         reentrant: Sequence[str] = (),
         create: Callable[[bytes], object] = lambda state: {"state": state},
+        supervision: Policy | None = None,
     ) -> None:
         self.concurrency = concurrency
         self.mailbox = mailbox
         self.overflow = overflow
+        self.supervision = supervision
         self._handlers = handlers
         self._reentrant = reentrant
         self._create = create
 
     def create(self, state: bytes) -> object:
         return self._create(state)
+
+    def dump(self, instance: object) -> bytes:
+        return json.dumps(instance).encode()
+
+    def root(self, run: object) -> str:
+        del run
+        return ROOT
 
     def reentrant(self, envelope: Envelope) -> bool:
         return envelope.handler in self._reentrant
@@ -73,7 +85,7 @@ def cell_of(
     handlers = options.pop("handlers", {})
     if handler is not None:
         handlers["h"] = handler
-    cell = Cell(Functions(handlers, **options))
+    cell = cell_for(Functions(handlers, **options))
     CELLS.append(cell)
     assert cell.handle(events.Started(START, address, seed, RULES, state)) == []
     return cell

@@ -14,6 +14,7 @@ from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.pending import Pending
+from agentmesh.kernel.supervision import Policy
 from agentmesh.kernel.turn import Turn
 
 Op = list[Any]
@@ -29,13 +30,29 @@ class Interpreter:
     mailbox = None
     overflow = "block"
 
-    def __init__(self, program: Program, *, concurrency: int, reentrant: bool) -> None:
+    def __init__(
+        self,
+        program: Program,
+        *,
+        concurrency: int,
+        reentrant: bool,
+        supervision: Policy | None = None,
+    ) -> None:
         self._program = program
         self.concurrency = concurrency
+        self.supervision = supervision
         self._reentrant = reentrant
 
     def create(self, state: bytes) -> object:
         return State(state)
+
+    def dump(self, instance: object) -> bytes:
+        assert isinstance(instance, State)
+        return b"x" * instance.count
+
+    def root(self, run: object) -> str:
+        del run
+        return "P/0"
 
     def reentrant(self, envelope: Envelope) -> bool:
         return self._reentrant and envelope.handler == "h0"
@@ -100,6 +117,11 @@ async def stream(cell: Cell, key: int, handler: str, take: int) -> None:
 
 async def tell(cell: Cell, key: int, handler: str) -> None:
     cell.send(f"P/{key}", kinds.TELL, handler=handler, type_="T", turn=cell.current())
+
+
+async def monitor(cell: Cell, key: int) -> None:
+    answer = await cell.monitor(f"P/{key}").future
+    say(cell, "down", answer.payload)
 
 
 async def stop(cell: Cell, key: int) -> None:
@@ -313,7 +335,21 @@ async def catch(cell: Cell, block: Block) -> None:
 OPERATIONS: dict[str, Callable[..., Awaitable[None]]] = {
     operation.__name__: operation
     for operation in (
-        *(effect, model, ask, stream, tell, stop, give, sleep, callback, draw, clock, count),
+        *(
+            effect,
+            model,
+            ask,
+            stream,
+            tell,
+            monitor,
+            stop,
+            give,
+            sleep,
+            callback,
+            draw,
+            clock,
+            count,
+        ),
         *(tasks, fail, executor, gather, group, first, each, timeout, wait_for, shield, lock),
         *(semaphore, notify, wait, queue, generator, leave, cancel, stubborn, careful, catch),
     )

@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from agentmesh.kernel.supervision import ESCALATE, RESTART, STOP, Policy
 from tests.kernel.world import CELLS, HANDLERS, Setting
 
 _KEYS = st.integers(0, CELLS - 1)
@@ -28,6 +29,7 @@ _LEAVES = st.one_of(
     _op("callback", _MS),
     st.sampled_from(_PLAIN).map(lambda name: [name]),
     _op("stop", _KEYS),
+    _op("monitor", _KEYS),
 )
 
 
@@ -57,6 +59,18 @@ def _nests(children: st.SearchStrategy[list[object]]) -> st.SearchStrategy[list[
 
 _BLOCKS = st.lists(st.recursive(_LEAVES, _nests, max_leaves=8), min_size=1, max_size=4)
 
+_POLICIES = st.builds(
+    Policy,
+    on_failure=st.sampled_from([RESTART, RESTART, RESTART, STOP, ESCALATE]),
+    last_good=st.booleans(),
+    attempts=st.integers(1, 3),
+    intensity=st.sampled_from([3, 3, 10]),
+    period_ns=st.sampled_from([5_000_000, 1_000_000_000]),
+    then=st.sampled_from([STOP, ESCALATE]),
+    backoff_ns=st.sampled_from([0, 1_000_000]),
+    backoff_max_ns=st.just(5_000_000),
+)
+
 SETTINGS = st.builds(
     Setting,
     program=st.fixed_dictionaries(dict.fromkeys(HANDLERS, _BLOCKS)),
@@ -64,5 +78,6 @@ SETTINGS = st.builds(
     reentrant=st.booleans(),
     deadline_ms=st.sampled_from([0, 0, 8, 40]),
     messages=st.integers(1, 3),
+    supervision=st.none() | _POLICIES,
 )
 """A program, and the way in which it is run."""

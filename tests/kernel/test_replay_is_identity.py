@@ -117,17 +117,24 @@ def test_every_message_ends_exactly_once(setting: Setting, seed: int) -> None:
         for c in every
         if isinstance(c, commands.Send) and c.envelope.kind in (kinds.REPLY, kinds.FAIL)
     ]
-    asked = [
-        (event.envelope.src, event.envelope.n)
-        for history in histories.values()
-        for event in history.events
-        if isinstance(event, events.Delivered) and event.envelope.kind == kinds.ASK
-    ]
+    asked, monitored = (_delivered(histories, kind) for kind in (kinds.ASK, kinds.MONITOR))
+    told = [answer for answer in answers if answer in monitored]
 
     assert sorted(ended) == sorted(world.arrived)
     assert set(world.arrived.values()) <= {1}
-    assert sorted(answers) == sorted(asked)
+    assert sorted(answer for answer in answers if answer not in monitored) == sorted(asked)
+    assert len(told) == len({*told}), "somebody was told twice that an agent stopped"
     assert all(cell.idle for cell in world.cells.values())
+
+
+def _delivered(histories: dict[str, History], kind: int) -> list[tuple[str, int]]:
+    """Return sender and number of all messages of a kind that arrived."""
+    return [
+        (event.envelope.src, event.envelope.n)
+        for history in histories.values()
+        for event in history.events
+        if isinstance(event, events.Delivered) and event.envelope.kind == kind
+    ]
 
 
 @settings(relaxed, max_examples=60)

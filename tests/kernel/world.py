@@ -18,6 +18,8 @@ from agentmesh.kernel.cell import RULES, Cell
 from agentmesh.kernel.commands import Command
 from agentmesh.kernel.envelope import CLIENT, Envelope
 from agentmesh.kernel.events import Event
+from agentmesh.kernel.supervised import cell_for
+from agentmesh.kernel.supervision import Policy
 from tests.kernel.programs import Interpreter, Program
 
 HANDLERS = ("h0", "h1", "h2")
@@ -39,13 +41,17 @@ class Setting:
     reentrant: bool
     deadline_ms: int
     messages: int
+    supervision: Policy | None = None
 
     def cell(self) -> Cell:
         """Return a new cell that runs the program."""
         interpreter = Interpreter(
-            self.program, concurrency=self.concurrency, reentrant=self.reentrant
+            self.program,
+            concurrency=self.concurrency,
+            reentrant=self.reentrant,
+            supervision=self.supervision,
         )
-        return Cell(interpreter)
+        return cell_for(interpreter)
 
 
 @dataclass
