@@ -6,12 +6,13 @@ from pathlib import Path
 
 from agentmesh.errors import UnknownAgentError
 from agentmesh.host.entry import load
-from agentmesh.host.plan import Entry
+from agentmesh.host.plan import ROOT_KEY, Entry
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.redaction import Redactor
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import LATEST, Store
+from agentmesh.kernel.envelope import address
 from agentmesh.mesh import environment
 from agentmesh.mesh.options import store_location
 from agentmesh.replay.divergence import Today
@@ -67,6 +68,7 @@ def replayer_of(run: Run, redactor: Redactor, file: str | Path | None = None) ->
         run_id=run.id,
         program=program,
         redactor=redactor,
+        root=address(run.info.workflow, ROOT_KEY),
         settings={name: str(value) for name, value in run.info.settings.items()},
     )
     return Replayer(run, context, BodyEncoder(redactor), today())
