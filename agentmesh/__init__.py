@@ -31,7 +31,7 @@ from agentmesh.effects.clients import http_client, openai
 from agentmesh.effects.endpoints import endpoint
 from agentmesh.effects.keys import key_from_env
 from agentmesh.effects.model_loop import llm
-from agentmesh.effects.tool_scope import tool_context
+from agentmesh.effects.tool_scope import idempotency_key, tool_context
 from agentmesh.effects.tools import tool
 from agentmesh.errors import (
     AgentMeshError,
@@ -41,6 +41,7 @@ from agentmesh.errors import (
     DefinitionError,
     DivergenceError,
     EffectError,
+    EscalatedError,
     EscapeError,
     FabricError,
     InvalidMessageError,
@@ -50,6 +51,8 @@ from agentmesh.errors import (
     MailboxFullError,
     ModelAnswerError,
     NotInHandlerError,
+    OutcomeUnknownError,
+    PoisonMessageError,
     RayVersionError,
     RemoteError,
     RunawayTurnError,
@@ -70,11 +73,13 @@ from agentmesh.mesh.runs import open_run, runs
 from agentmesh.sdk.agent import agent, handler, subscribe
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import ref
+from agentmesh.sdk.supervision import Down, Supervision
 from agentmesh.sdk.verbs import (
     Context,
     context,
     continue_with,
     log,
+    monitor,
     now,
     publish,
     random,
@@ -96,7 +101,9 @@ __all__ = [
     "DeadlineExceededError",
     "DefinitionError",
     "DivergenceError",
+    "Down",
     "EffectError",
+    "EscalatedError",
     "EscapeError",
     "FabricError",
     "InvalidMessageError",
@@ -107,6 +114,8 @@ __all__ = [
     "Message",
     "ModelAnswerError",
     "NotInHandlerError",
+    "OutcomeUnknownError",
+    "PoisonMessageError",
     "RayVersionError",
     "RemoteError",
     "RunExistsError",
@@ -114,6 +123,7 @@ __all__ = [
     "RunawayTurnError",
     "StateError",
     "StoreError",
+    "Supervision",
     "ToolArgumentsError",
     "UnknownAgentError",
     "UnknownRunError",
@@ -127,9 +137,11 @@ __all__ = [
     "endpoint",
     "handler",
     "http_client",
+    "idempotency_key",
     "key_from_env",
     "llm",
     "log",
+    "monitor",
     "now",
     "open_run",
     "openai",

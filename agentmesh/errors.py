@@ -139,6 +139,11 @@ class PoisonMessageError(AgentMeshError):
         """Its attempts, first one first: `attempt`, `at` (ns), `turn` and `error` of each."""
         return cast("list[dict[str, object]]", self.fields.get("history", []))
 
+    @property
+    def errors(self) -> list[Exception]:
+        """What each attempt raised, first one first."""
+        return [rebuild(json.dumps(attempt["error"]).encode()) for attempt in self.history]
+
 
 class EscalatedError(AgentMeshError):
     """An agent failed for good, and whoever started it fails with it.
@@ -173,6 +178,13 @@ class RunawayTurnError(AgentMeshError):
 
 class EffectError(AgentMeshError):
     """A tool, model call or other effect failed; says which and why."""
+
+
+class OutcomeUnknownError(EffectError):
+    """Whether an effect was done can't be told: its host died, and it may not be done twice.
+
+    You get this only for tools declared with `idempotent=False`.
+    """
 
 
 class ToolArgumentsError(UsageError, TypeError):

@@ -676,11 +676,12 @@ def test_where_an_agent_stands_survives_as_plain_data() -> None:
 
 def test_errors_of_supervision_give_their_parts() -> None:
     """What a program that catches them reads."""
-    poison = PoisonMessageError("p", history=[{"attempt": 1}])
     error = {"type": "builtins.KeyError", "what": "k"}
+    poison = PoisonMessageError("p", history=[{"attempt": 1, "error": error}])
     escalated = EscalatedError("e", agent="A/x", message="m", error=error)
 
-    assert poison.history == [{"attempt": 1}]
+    assert [one["attempt"] for one in poison.history] == [1]
+    assert [type(one).__name__ for one in poison.errors] == ["KeyError"]
     assert (escalated.agent, escalated.message) == ("A/x", "m")
     assert isinstance(escalated.original, KeyError)
 
