@@ -20,7 +20,7 @@ from agentmesh.kernel.envelope import (
     CHUNK,
     CONTINUE,
     FAIL,
-    KIND_NAMES,
+    MONITOR,
     REPLY,
     STARTS_TURN,
 )
@@ -34,7 +34,7 @@ from agentmesh.kernel.events import (
 )
 
 _ANSWERS = (REPLY, FAIL)
-_ANSWERED = tuple(n for n, name in enumerate(KIND_NAMES) if name in ("ask", "monitor"))
+_ANSWERED = (ASK, MONITOR)
 """What is answered: an ask by the end of its turn, a monitor when the agent has stopped."""
 
 

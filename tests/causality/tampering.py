@@ -9,11 +9,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from agentmesh.journal.encoding import BodyEncoder
+from agentmesh.journal.lineage import Life
 from agentmesh.journal.log import LogWriter
 from agentmesh.journal.records import CommandRecord, EventRecord, Sent, Step
 from agentmesh.journal.redaction import Redactor
 from agentmesh.journal.store import Store
 from agentmesh.kernel.events import Delivered
+
+FIRST = Life()
 
 Record = dict[str, list[Step]]
 """What a run recorded: the steps of each agent."""
@@ -47,17 +50,31 @@ class Recorded:
         return folder
 
 
-def write(path: Path, record: Record) -> None:
-    """Write a record as a host would that ran one agent after the other."""
+def write(
+    path: Path, record: Record, more: Record | None = None, *, number: int = 0, life: Life = FIRST
+) -> int:
+    """Write a record as a host would that ran one agent after the other.
+
+    Returns:
+        How long the file was before `more` was added.
+    """
     encoder = BodyEncoder(Redactor(patterns=(), key=b"a key that only tests know"))
-    writer = LogWriter(path, encoder)
+    writer = LogWriter(path, encoder, host="local", number=number, life=life)
+    _add(writer, record)
+    size = writer.size
+    _add(writer, more or {})
+    writer.close()
+    return size
+
+
+def _add(writer: LogWriter, record: Record) -> None:
     for address, steps in record.items():
         writer.open_cell(address)
         for step in steps:
             writer.event(address, step.number, step.event)
             if step.handled:
                 writer.commands(address, step.number, step.commands)
-    writer.close()
+    writer.commit()
 
 
 def find(

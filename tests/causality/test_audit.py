@@ -14,10 +14,12 @@ from msgspec.structs import replace
 import agentmesh as am
 from agentmesh.causality.audit import Audit, audit
 from agentmesh.causality.findings import CHECKS, KEPT_MAX
+from agentmesh.journal.lineage import Life
 from agentmesh.journal.store import Store
 from agentmesh.kernel.commands import FinishTurn
 from agentmesh.kernel.envelope import CHUNK
 from agentmesh.kernel.events import Delivered, EffectFinished
+from tests.causality import lives
 from tests.causality.breaks import BREAKS, alter, drop, start_again
 from tests.causality.tampering import Record, Recorded, at, find, put, sent_kind, write
 from tests.replay import program_strategies, random_programs
@@ -262,3 +264,33 @@ def test_any_program_passes(
 def test_every_check_can_fail() -> None:
     """A check that nothing in this file makes fail says nothing."""
     assert sorted({name for _, names in BREAKS.values() for name in names}) == sorted(CHECKS)
+
+
+def test_a_run_whose_host_lived_twice_passes(good: Recorded, tmp_path: Path) -> None:
+    """The first life went on after it was given up; what it wrote then counts for nobody."""
+    whole = good.steps()
+    half = {address: steps[: (len(steps) + 1) // 2] for address, steps in whole.items()}
+    rest = {address: steps[len(half[address]) :] for address, steps in whole.items()}
+    stale = {address: steps[:1] for address, steps in rest.items() if steps}
+    folder = good.tampered(lambda record: record.clear(), tmp_path)
+    log = folder / "events" / "local-0.log"
+    log.unlink()
+
+    cut = write(log, half, stale)
+    life = Life(incarnation=2, after={log.name: cut})
+    write(log.with_name("local-1.log"), rest, number=1, life=life)
+    found = audited(folder)
+
+    assert (wrong(found), found.open, found.settled) == ([], 0, True)
+    assert found.events == sum(map(len, whole.values()))
+
+
+def test_turns_that_go_on_and_agents_that_stop_pass(tmp_path: Path) -> None:
+    """A continued ask has one answer, by its last turn; a monitor has one when it is over."""
+    found = am.run(
+        lives.lives, lives.Count(left=3), local=True, store=str(tmp_path), run_id="r", quiet=True
+    )
+    report = am.audit_run("r", store=str(tmp_path))
+
+    assert found == [3, "asked", "asked"]
+    assert (wrong(report), report.open) == ([], 0), [str(one) for one in report.findings]
