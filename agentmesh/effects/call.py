@@ -13,6 +13,7 @@ from agentmesh.effects.attempts import Call, Emit, Policy
 from agentmesh.effects.tools import context_of, spec_of
 from agentmesh.errors import DefinitionError, EffectError, ToolArgumentsError
 from agentmesh.kernel.cell import Cell
+from agentmesh.kernel.pending import Pending
 from agentmesh.sdk import message
 from agentmesh.sdk.signature import adapter_of, name_of
 
@@ -76,17 +77,17 @@ async def _recorded(
     redacted = recorded.run_of(cell).redactor.json(arguments)
     what = f"Function {failures.summary(name, redacted)}"
     call = Call(what=what, function=fn, args=args, kwargs=kwargs)
-    key: list[str] = []
+    issued: list[Pending[bytes]] = []
     deadline = cell.current().deadline
 
     async def perform(emit: Emit) -> bytes:
-        context = context_of(cell, name, key[0], deadline)
+        context = context_of(cell, name, issued[0], deadline)
         result = await attempts.perform(call, Policy(), context, emit)
         return _encode_result(name, result, returns, declared)
 
     request = recorded.object_of({"function": recorded.encode_text(name), "arguments": arguments})
     pending = recorded.issue(cell, KIND, name, request, perform)
-    key.append(pending.key)
+    issued.append(pending)
     return message.decode(await pending.future, returns or _ANY)
 
 

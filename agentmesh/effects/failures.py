@@ -6,7 +6,15 @@ A `ValueError` of a tool arrives in the handler as a `RemoteError` that is also 
 
 import json
 
-from agentmesh.errors import AgentMeshError, RemoteError, rebuild, type_name
+from agentmesh.errors import (
+    AgentMeshError,
+    OutcomeUnknownError,
+    RemoteError,
+    describe,
+    rebuild,
+    type_name,
+)
+from agentmesh.kernel.commands import StartEffect
 
 _SHOWN_MAX = 60
 _ARGUMENTS_MAX = 5
@@ -32,6 +40,40 @@ def summary(name: str, arguments: bytes) -> str:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 3] + "..."
+
+
+def outcome_unknown(command: StartEffect) -> bytes:
+    """Describe the failure of an effect that was under way when its host died.
+
+    For the `EffectFailed` of an effect that is not idempotent; any other is performed again.
+
+    Args:
+        command: As it was recorded.
+    """
+    return describe(
+        OutcomeUnknownError(
+            f"{_shown(command)} was under way when its host died: whether it was done is unknown.",
+            cause=f"{command.name} is declared with idempotent=False, so it is not done again on "
+            "its own.",
+            fix="Catch am.OutcomeUnknownError: ask the other side what became of it, then do it "
+            "again, or undo it. Or hand am.idempotency_key() to the other side and leave "
+            "idempotent=False out.",
+            kind=command.kind,
+            name=command.name,
+            key=command.key,
+        )
+    )
+
+
+def _shown(command: StartEffect) -> str:
+    """Return how errors call an effect: with its arguments, if they are at hand."""
+    try:
+        called = summary(
+            command.name, json.dumps(json.loads(command.request)["arguments"]).encode()
+        )
+    except (ValueError, KeyError, TypeError):
+        called = command.name
+    return f"{command.kind.capitalize()} {called}"
 
 
 def failed(what: str, attempts: int, error: BaseException) -> Exception:

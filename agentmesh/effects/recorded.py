@@ -14,6 +14,7 @@ import pydantic_core
 from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter
 
 from agentmesh.kernel.cell import Cell
+from agentmesh.kernel.identity import idempotency_key
 from agentmesh.kernel.loop import AgentLoop
 from agentmesh.kernel.pending import Pending, Performer
 from agentmesh.sdk import message
@@ -33,14 +34,22 @@ def run_of(cell: Cell) -> RunContext:
     return cast("RunContext", cell.run)
 
 
-def issue(cell: Cell, kind: str, name: str, request: bytes, perform: Performer) -> Pending[bytes]:
+def issue(
+    cell: Cell, kind: str, name: str, request: bytes, perform: Performer, *, idempotent: bool = True
+) -> Pending[bytes]:
     """Issue an effect of the current turn; its request is redacted here.
 
     Raises:
         DeadlineExceededError: The turn's deadline has passed already.
         NotInHandlerError: No turn runs: a callback in a context of its own, say.
     """
-    return cell.effect(kind, name, run_of(cell).redactor.json(request), perform)
+    redacted = run_of(cell).redactor.json(request)
+    return cell.effect(kind, name, redacted, perform, idempotent=idempotent)
+
+
+def idempotency_key_of(cell: Cell, effect: Pending[bytes]) -> str:
+    """Return the name of an effect in the world outside."""
+    return idempotency_key(run_of(cell).run_id, cell.address, effect.turn.number, effect.number)
 
 
 def object_of(parts: Mapping[str, bytes]) -> bytes:

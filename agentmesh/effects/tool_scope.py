@@ -1,4 +1,4 @@
-"""What a tool may know while it runs: the key of its effect, the attempt, the deadline."""
+"""What a tool may know while it runs: the keys of its effect, the attempt, the deadline."""
 
 import contextvars
 import uuid
@@ -14,8 +14,10 @@ class ToolContext:
 
     tool: str
     key: str
-    """Identity of this call: the same in each attempt, and when the call is repeated after a
-    failure of its host. Hand it on as an idempotency key."""
+    """Identity of this call: the same in each attempt, in a replay, and in another run that does
+    the same."""
+    idempotency_key: str
+    """Name of this call for the world outside: see `idempotency_key`."""
     attempt: int = 1
     """From 1."""
     run_id: str = ""
@@ -41,15 +43,33 @@ def tool_context() -> ToolContext:
     Raises:
         UsageError: No tool runs here.
     """
+    return _context("am.tool_context()")
+
+
+def _context(asked: str) -> ToolContext:
     found = _CURRENT.get(None)
     if found is None:
         raise UsageError(
-            "am.tool_context() was called where no tool runs.",
+            f"{asked} was called where no tool runs.",
             cause="It belongs inside a function decorated with @am.tool, or given to am.effect; "
             "a thread that the tool starts itself does not inherit it.",
             fix="Call it in the tool and hand the value on.",
         )
     return found
+
+
+def idempotency_key() -> str:
+    """Return the name of the running tool's call, for the world outside.
+
+    Hand it to whoever does the work (a payment, an order), so that it is done once: the key is
+    the same in each attempt, and when the call is repeated because its host died; and no
+    other call has it, in any run. Outside any run (a tool called by a plain test) it is random.
+    Model calls carry theirs as the header `Idempotency-Key`.
+
+    Raises:
+        UsageError: No tool runs here.
+    """
+    return _context("am.idempotency_key()").idempotency_key
 
 
 def enter(context: ToolContext) -> contextvars.Token[ToolContext]:
@@ -64,4 +84,5 @@ def leave(token: contextvars.Token[ToolContext]) -> None:
 
 def outside_any_run(tool: str) -> ToolContext:
     """Return the context of a tool called by plain code; inside a tool, the outer one."""
-    return _CURRENT.get(None) or ToolContext(tool=tool, key=uuid.uuid4().hex)
+    found = _CURRENT.get(None)
+    return found or ToolContext(tool=tool, key=uuid.uuid4().hex, idempotency_key=uuid.uuid4().hex)

@@ -19,6 +19,7 @@ from agentmesh.effects.tool_scope import ToolContext
 from agentmesh.effects.tool_signature import ToolSignature
 from agentmesh.errors import DefinitionError
 from agentmesh.kernel.cell import Cell
+from agentmesh.kernel.pending import Pending
 from agentmesh.sdk import message
 from agentmesh.sdk.duration import NS_PER_SECOND, Duration, seconds_of
 
@@ -97,8 +98,9 @@ def tool(
             deadline of the turn ends it. A thread can't be stopped: it is left behind.
         retries: Attempts after the first, with exponential backoff and jitter. Errors of
             usage are not repeated.
-        idempotent: Whether doing it twice does no harm. If not, it can't have retries, and it
-            is not repeated on its own after a failure of its host.
+        idempotent: Whether doing it twice does no harm. If not, it can't have retries; and if
+            its host dies while it is under way it is not done again: the handler gets
+            `OutcomeUnknownError`.
         name: Name of the tool; the function's name by default.
 
     Raises:
@@ -170,8 +172,8 @@ def _check_options(name: str, retries: int, *, idempotent: bool) -> None:
         raise DefinitionError(
             f"Tool {name} has retries={retries} and is not idempotent.",
             cause="An attempt that failed, or took too long, may have done its work all the same.",
-            fix="Leave the retries out; or pass am.tool_context().key on as an idempotency key "
-            "and leave idempotent=False out.",
+            fix="Leave the retries out; or hand am.idempotency_key() to the other side, which then "
+            "does it once, and leave idempotent=False out.",
         )
 
 
@@ -212,31 +214,33 @@ async def call_recorded(cell: Cell, spec: ToolSpec, arguments: dict[str, object]
         args=(),
         kwargs=arguments,
     )
-    key: list[str] = []
+    issued: list[Pending[bytes]] = []
 
     async def perform(emit: Emit) -> bytes:
-        context = context_of(cell, spec.name, key[0], deadline)
+        context = context_of(cell, spec.name, issued[0], deadline)
         result = await attempts.perform(call, spec.policy, context, emit)
         return spec.signature.encode_result(result)
 
     deadline = cell.current().deadline
-    pending = recorded.issue(cell, KIND, spec.name, recorded.object_of(parts), perform)
-    key.append(pending.key)
+    request = recorded.object_of(parts)
+    pending = recorded.issue(cell, KIND, spec.name, request, perform, idempotent=spec.idempotent)
+    issued.append(pending)
     return message.decode(await pending.future, spec.signature.returns)
 
 
-def context_of(cell: Cell, tool: str, key: str, deadline: int) -> ToolContext:
+def context_of(cell: Cell, tool: str, effect: Pending[bytes], deadline: int) -> ToolContext:
     """Return what a tool may know of a call that a cell issued.
 
     Args:
         cell: Which agent.
         tool: Name of the tool or function.
-        key: The effect's key.
+        effect: The call.
         deadline: Nanoseconds since the epoch; 0 for none.
     """
     return ToolContext(
         tool=tool,
-        key=key,
+        key=effect.key,
+        idempotency_key=recorded.idempotency_key_of(cell, effect),
         run_id=recorded.run_of(cell).run_id,
         agent=cell.address,
         deadline=datetime.fromtimestamp(deadline / NS_PER_SECOND, UTC) if deadline else None,

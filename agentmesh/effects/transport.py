@@ -13,6 +13,7 @@ import functools
 import importlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +113,31 @@ def _issue(cell: Cell, outgoing: Outgoing) -> Pending[bytes]:
     if deadline:
         outgoing = _hurried(outgoing, (deadline - cell.now) / NS_PER_SECOND)
     name = http_record.name_of(outgoing.method, outgoing.url)
-    return recorded.issue(cell, KIND, name, data, functools.partial(http_perform.perform, outgoing))
+    issued: list[Pending[bytes]] = []
+
+    async def perform(emit: Callable[[bytes], None]) -> bytes:
+        key = recorded.idempotency_key_of(cell, issued[0])
+        return await http_perform.perform(_named(outgoing, key), emit)
+
+    pending = recorded.issue(cell, KIND, name, data, perform)
+    issued.append(pending)
+    return pending
+
+
+def _named(outgoing: Outgoing, key: str) -> Outgoing:
+    """Name a request that does something, so that the server can tell when it gets it twice.
+
+    What is recorded of it does not have the name: it differs between runs that do the same.
+    """
+    named = any(name.lower() in _NAMES for name, _ in outgoing.headers)
+    if named or outgoing.method not in _DOING:
+        return outgoing
+    return replace(outgoing, headers=[*outgoing.headers, ("Idempotency-Key", key)])
+
+
+_NAMES = frozenset({"idempotency-key", "x-idempotency-key"})
+_DOING = frozenset({"POST", "PATCH"})
+"""Methods of which HTTP itself does not say that they may be repeated."""
 
 
 def _hurried(outgoing: Outgoing, seconds: float) -> Outgoing:
@@ -122,13 +147,7 @@ def _hurried(outgoing: Outgoing, seconds: float) -> Outgoing:
         phase: left if own is None else min(own, left)
         for phase, own in (dict.fromkeys(_PHASES) | dict(outgoing.timeouts)).items()
     }
-    return Outgoing(
-        method=outgoing.method,
-        url=outgoing.url,
-        headers=outgoing.headers,
-        body=outgoing.body,
-        timeouts=timeouts,
-    )
+    return replace(outgoing, timeouts=timeouts)
 
 
 _PHASES = ("connect", "read", "write", "pool")

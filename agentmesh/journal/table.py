@@ -26,6 +26,7 @@ The columns are stable: later versions add some at the end, and never change one
 | note | traceback, for people |
 | handled | whether the journal has what the event led to; null for commands |
 | origin | of a message that a turn goes on with: who sent the first of them |
+| idempotent | of an effect that starts: whether it may be performed again if its host dies |
 
 Kinds: started, delivered, finished, failed, streamed, fired, cancelled, stopped (events);
 sent, start_effect, cancel_effect, start_timer, cancel_timer, log, finish_turn (commands).
@@ -110,6 +111,7 @@ COLUMNS: dict[str, str] = {
     "note": _TEXT,
     "handled": _FLAG,
     "origin": _TEXT,
+    "idempotent": _FLAG,
 }
 """Names and types of the columns, in order."""
 
@@ -304,6 +306,7 @@ def _start_effect(body: StartEffect, _: str) -> Row:
         "deadline": _time(body.deadline),
         "payload": sql_json(body.request),
         "blob": body.blob or None,
+        "idempotent": body.idempotent,
     }
 
 

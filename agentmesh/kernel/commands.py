@@ -49,6 +49,8 @@ class StartEffect(Command, frozen=True, tag="start_effect"):
     """Nanoseconds since the epoch; 0 for none."""
     blob: str = ""
     """Digest of the request in the blob store (only in a journal)."""
+    idempotent: bool = True
+    """Whether it may be performed again if its host died before its end was on record."""
 
 
 class CancelEffect(Command, frozen=True, tag="cancel_effect"):

@@ -132,7 +132,9 @@ class Exchange(Scope):
 
     # --- effects ----------------------------------------------------------------------------------
 
-    def effect(self, kind: str, name: str, request: bytes, perform: Performer) -> Pending[bytes]:
+    def effect(
+        self, kind: str, name: str, request: bytes, perform: Performer, *, idempotent: bool = True
+    ) -> Pending[bytes]:
         """Issue an effect of the current turn.
 
         Args:
@@ -140,6 +142,7 @@ class Exchange(Scope):
             name: Low-cardinality name for people.
             request: Canonical, redacted request; equal requests are told apart by occurrence.
             perform: What the live driver awaits; a replay never calls it.
+            idempotent: Whether it may be performed again after a failure of its host.
 
         Raises:
             DeadlineExceededError: The turn's deadline has passed already.
@@ -155,7 +158,9 @@ class Exchange(Scope):
         self._effects[effect_id] = effect
         self.issue_fresh(
             effect_id,
-            commands.StartEffect(*effect_id, kind, name, effect.key, request, turn.deadline),
+            commands.StartEffect(
+                *effect_id, kind, name, effect.key, request, turn.deadline, idempotent=idempotent
+            ),
         )
         return effect
 

@@ -197,7 +197,7 @@ def test_a_result_that_does_not_fit_the_annotation_is_an_error():
 
 
 def test_a_tool_knows_its_key_attempt_and_deadline():
-    """The key is what an API wants as idempotency key: it is the effect's own."""
+    """The key is the effect's own: the same in a replay."""
     seen: list[Any] = []
 
     @tool

@@ -119,6 +119,7 @@ def test_the_columns_are_these() -> None:
         "note string",
         "handled bool",
         "origin string",
+        "idempotent bool",
     ]
 
 
