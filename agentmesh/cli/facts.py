@@ -12,9 +12,18 @@ from typing import Any
 from agentmesh.cli.wording import NS_PER_SECOND, opened
 from agentmesh.journal.records import Sent, Step
 from agentmesh.journal.run import Run
-from agentmesh.kernel.commands import CONTINUED, DONE, CancelEffect, FinishTurn, Log, StartEffect
+from agentmesh.kernel.commands import (
+    CONTINUED,
+    DEAD,
+    DONE,
+    CancelEffect,
+    FinishTurn,
+    Log,
+    StartEffect,
+)
 from agentmesh.kernel.envelope import STARTS_TURN, Envelope
 from agentmesh.kernel.events import Delivered, EffectFailed, EffectFinished
+from agentmesh.kernel.supervision import ATTEMPT_FAILED
 
 UNFINISHED = "unfinished"
 """What is said of a message that has no terminal state (yet)."""
@@ -50,6 +59,10 @@ class Ended:
     error: Any = None
     """As `errors.describe` wrote it, as a value."""
     traceback: str = ""
+    sender: str = ""
+    """Address of whoever sent it."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """Attempts that failed, if it was tried more than once: attempt, at, turn, error."""
 
 
 @dataclass(kw_only=True)
@@ -103,6 +116,11 @@ class RunFacts:
         """Time of the last event; 0 if there is none."""
         return max((agent.last_ns for agent in self.agents), default=0)
 
+    @property
+    def dead_letters(self) -> list[Ended]:
+        """Messages that nobody handles, and nobody will."""
+        return [ended for ended in self.problems if ended.outcome == DEAD]
+
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
         return {
@@ -114,10 +132,12 @@ class RunFacts:
                 "turns": sum(agent.turns for agent in self.agents),
                 "effects": sum(effect.started for effect in self.effects.values()),
                 "undelivered": self.undelivered,
+                "dead_letters": len(self.dead_letters),
             },
             "messages": dict(self.outcomes),
             "agents": [agent_json(agent) for agent in self.agents],
             "problems": [ended_json(ended) for ended in self.problems],
+            "dead_letters": [ended_json(ended) for ended in self.dead_letters],
             "effects": [effect_json(effect) for effect in self.effects.values()],
             "torn": self.torn,
         }
@@ -177,6 +197,7 @@ class _Counter:
         self._facts = facts
         self._waiting: dict[str, tuple[Envelope, int]] = {}
         self._effects: dict[tuple[int, int], tuple[EffectFacts, int]] = {}
+        self._attempts: dict[str, list[dict[str, Any]]] = {}
         facts.agents.append(agent)
 
     def take(self, step: Step) -> None:
@@ -203,6 +224,8 @@ class _Counter:
                     started[0].cancelled += 1
             elif isinstance(command, Log):
                 self.agent.log_lines += 1
+                if command.event == ATTEMPT_FAILED:
+                    self._add_attempt(opened(command.fields))
 
     def close(self) -> None:
         """Note what has not ended."""
@@ -217,6 +240,8 @@ class _Counter:
                     handler=envelope.handler,
                     outcome=UNFINISHED,
                     at_ns=at_ns,
+                    sender=envelope.sender,
+                    history=self._attempts.get(envelope.id, []),
                 )
             )
 
@@ -228,7 +253,9 @@ class _Counter:
         self.agent.turns += command.turn > 0
         self._count(command.outcome)
         envelope, _ = self._waiting.pop(command.message, (None, 0))
+        attempts = self._attempts.pop(command.message, [])
         if command.outcome not in (DONE, CONTINUED):
+            error = opened(command.error) if command.error else None
             self._facts.problems.append(
                 Ended(
                     message=command.message,
@@ -236,10 +263,18 @@ class _Counter:
                     handler=envelope.handler if envelope else "",
                     outcome=command.outcome,
                     at_ns=at_ns,
-                    error=opened(command.error) if command.error else None,
+                    error=error,
                     traceback=command.note,
+                    sender=envelope.sender if envelope else "",
+                    history=_history(error) or attempts,
                 )
             )
+
+    def _add_attempt(self, said: Any) -> None:
+        """Note what the agent's supervision says of an attempt; `am.log` may say the like."""
+        if isinstance(said, dict) and isinstance(said.get("error"), dict):
+            attempt = {name: said.get(name) for name in ("attempt", "at", "turn", "error")}
+            self._attempts.setdefault(str(said.get("message")), []).append(attempt)
 
     def _start_effect(self, command: StartEffect, at_ns: int) -> None:
         key = (command.kind, command.name)
@@ -256,3 +291,10 @@ class _Counter:
             return
         effect.durations_ns.append(event.at - started_ns)
         effect.failed += isinstance(event, EffectFailed)
+
+
+def _history(error: Any) -> list[dict[str, Any]]:
+    """Return all attempts of a poison message, the last one included."""
+    fields = error.get("fields") if isinstance(error, dict) else None
+    history = fields.get("history") if isinstance(fields, dict) else None
+    return history if isinstance(history, list) else []

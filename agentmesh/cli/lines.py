@@ -26,7 +26,18 @@ from agentmesh.kernel.commands import (
     StartEffect,
     StartTimer,
 )
-from agentmesh.kernel.envelope import ASK, CHUNK, FAIL, KIND_NAMES, REPLY, SPAWN, STOP, Envelope
+from agentmesh.kernel.envelope import (
+    ASK,
+    CHUNK,
+    ESCALATE,
+    FAIL,
+    KIND_NAMES,
+    MONITOR,
+    REPLY,
+    SPAWN,
+    STOP,
+    Envelope,
+)
 from agentmesh.kernel.events import (
     Cancelled,
     Delivered,
@@ -141,6 +152,10 @@ class Narrator:
             return "debug", f"spawned by {envelope.src}", None
         if envelope.kind == STOP:
             return "info", f"is to stop, says {envelope.src}", None
+        if envelope.kind == MONITOR:
+            return "debug", f"{envelope.src} wants to know when it stops", None
+        if envelope.kind == ESCALATE:
+            return "error", f"fails with {envelope.src}", _Error(payload)
         if not envelope.handler:
             return "info", f"{envelope.src} no longer waits for its #{envelope.re}", None
         _remember(self._messages, (agent, envelope.id), (envelope, at))

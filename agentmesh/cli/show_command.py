@@ -24,7 +24,7 @@ from agentmesh.cli.wording import (
 )
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RUNNING, RunInfo
-from agentmesh.kernel.commands import CONTINUED, DONE, OUTCOMES
+from agentmesh.kernel.commands import CONTINUED, DEAD, DONE, OUTCOMES
 from agentmesh.mesh.replaying import chosen
 from agentmesh.mesh.runs import open_run
 
@@ -67,8 +67,11 @@ def _show_run(run: Run, facts: RunFacts, store: str | None) -> None:
     terminal.show(terminal.styled(_counts(facts)), terminal.styled(""), _agents(facts))
     if facts.effects:
         terminal.show(terminal.styled(""), _effects(list(facts.effects.values())))
-    if facts.problems:
-        terminal.show(terminal.styled(""), _problems(facts.problems))
+    problems = [ended for ended in facts.problems if ended.outcome != DEAD]
+    if problems:
+        terminal.show(terminal.styled(""), _problems(problems))
+    if facts.dead_letters:
+        terminal.show(terminal.styled(""), _dead_letters(facts.dead_letters))
     for file, offset in facts.torn.items():
         text = f"{visible(file)} ends in the middle of a record, at byte {offset:,}: its host was "
         terminal.show(terminal.styled(text + "killed. Everything before that is shown.", "yellow"))
@@ -232,17 +235,41 @@ def _effects(effects: list[EffectFacts]) -> "Table":
 def _problems(problems: list[Ended]) -> "Table":
     table = terminal.table("at", "message", "handler", "ended", "why")
     for ended in problems[:_PROBLEMS_MAX]:
-        why = error_text(ended.error).partition("\n")[0] if ended.error else ""
         table.add_row(
             clock(ended.at_ns),
             visible(ended.message),
             visible(".".join(filter(None, (ended.agent, ended.handler)))),
             terminal.styled(ended.outcome, OUTCOME_STYLES.get(ended.outcome, "yellow")),
-            visible(why),
+            visible(_why(ended.error)),
         )
     if len(problems) > _PROBLEMS_MAX:
         table.add_row("...", f"{len(problems) - _PROBLEMS_MAX:,} more: --json lists all")
     return table
+
+
+def _dead_letters(letters: list[Ended]) -> "Table":
+    """Return what nobody handled, with what was tried before it was given up."""
+    table = terminal.table("at", "dead letter", "from", "to", "why")
+    for ended in letters[:_PROBLEMS_MAX]:
+        table.add_row(
+            clock(ended.at_ns),
+            visible(ended.message),
+            visible(ended.sender),
+            visible(".".join(filter(None, (ended.agent, ended.handler)))),
+            visible(_why(ended.error)),
+        )
+        for attempt in ended.history:
+            number, turn = f"  attempt {attempt.get('attempt')}", f"turn {attempt.get('turn')}"
+            at = attempt.get("at")
+            when = clock(at) if isinstance(at, int) else ""
+            table.add_row(when, number, "", turn, visible(_why(attempt.get("error"))))
+    if len(letters) > _PROBLEMS_MAX:
+        table.add_row("...", f"{len(letters) - _PROBLEMS_MAX:,} more: --json lists all")
+    return table
+
+
+def _why(error: Any) -> str:
+    return error_text(error).partition("\n")[0] if error else ""
 
 
 def _show_agents(run: Run, addresses: list[str], *, as_json: bool) -> int:
