@@ -57,7 +57,7 @@ class Checkpoints:
         redactor: Replaces secrets.
         in_flight: Returns messages that have left the engine, and that no other host is
             known to have journaled.
-        segment_bytes: Bytes of log between snapshots.
+        segment_bytes: Bytes of log between snapshots; `SEGMENT_BYTES` for None.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Checkpoints:
         log: LogWriter,
         redactor: Redactor,
         in_flight: Callable[[], Iterable[Envelope]] = tuple,
-        segment_bytes: int = SEGMENT_BYTES,
+        segment_bytes: int | None = None,
     ) -> None:
         self._folder = directory.local
         self._directory = directory
@@ -74,11 +74,11 @@ class Checkpoints:
         self._redactor = redactor
         self._encoder = BodyEncoder(redactor, directory.blobs())
         self._in_flight = in_flight
-        self._segment_bytes = segment_bytes
+        self._segment_bytes = SEGMENT_BYTES if segment_bytes is None else segment_bytes
         self._host = log.header.host
         self._fence = Fence(self._folder, self._host, log.header.incarnation)
         self._latest: Path | None = None
-        self._due = segment_bytes
+        self._due = self._segment_bytes
         self.taken = 0
         """Snapshots so far."""
 

@@ -107,6 +107,7 @@ class Host:
         self._inbox: deque[tuple[str, Event]] = deque()
         self._outbox: list[Envelope] = []
         self._for_client: list[Envelope] = []
+        self._answer: Envelope | None = None
         self._to_start: dict[tuple[str, int, int], StartEffect] = {}
         self._scheduled: asyncio.Handle | None = None
         self._failed: Exception | None = None
@@ -174,8 +175,12 @@ class Host:
 
     @property
     def undelivered(self) -> list[Envelope]:
-        """Messages that were taken in and are not journaled yet."""
-        return [event.envelope for _, event in self._inbox if type(event) is events.Delivered]
+        """Messages that were taken in and are not journaled yet, and the client's answer.
+
+        Nobody but the client journals that, and the client may die with it.
+        """
+        taken = [event.envelope for _, event in self._inbox if type(event) is events.Delivered]
+        return taken if self._answer is None else [*taken, self._answer]
 
     @property
     def failed(self) -> bool:
@@ -341,6 +346,8 @@ class Host:
             self._inbox.append((dst, events.Delivered(self._clock_ns(), envelope)))
         elif dst == CLIENT:
             self._for_client.append(envelope)
+            if envelope.kind in (kinds.REPLY, kinds.FAIL):
+                self._answer = envelope
         else:
             self._outbox.append(envelope)
 

@@ -53,6 +53,8 @@ class Plan:
     """Regular expressions of secrets, beside the built-in ones."""
     drain_seconds: float = 5.0
     """How long messages still in flight may finish after the workflow has returned."""
+    started_at_ns: int = 0
+    """When the run began, nanoseconds since the epoch; 0 for now."""
 
     @property
     def root(self) -> str:
@@ -60,7 +62,8 @@ class Plan:
         return address(self.entry.workflow, ROOT_KEY)
 
     def first_message(self) -> Envelope:
-        """Return the message that starts the run; its deadline counts from now."""
+        """Return the message that starts the run; its deadline counts from the run's beginning."""
+        started = self.started_at_ns or time.time_ns()
         return Envelope(
             CLIENT,
             1,
@@ -70,7 +73,7 @@ class Plan:
             self.input_type,
             self.input_payload,
             0,
-            time.time_ns() + int(self.deadline_seconds * 1e9),
+            started + int(self.deadline_seconds * 1e9),
         )
 
     def context(self, program: Program, redactor: Redactor) -> RunContext:

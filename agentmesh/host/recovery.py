@@ -59,8 +59,10 @@ def recover(
         JournalError: The journal can't be read or written.
     """
     work = _Recovery(host.run, succession, log, encoder)
-    restored = {address: work.agent(address) for address in succession.addresses}
+    every = {address: work.agent(address) for address in succession.addresses}
     log.commit()
+    # One that was announced, and whose first event is lost, begins with its first message.
+    restored = {address: each for address, each in every.items() if each.resident.steps}
     host.adopt({address: each.resident for address, each in restored.items()})
     for address, each in restored.items():
         cell = each.resident.cell

@@ -18,7 +18,7 @@ from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.files import Files, join
 from agentmesh.journal.lineage import Life
 from agentmesh.journal.log import Durability, LogWriter
-from agentmesh.journal.places import BLOBS, EVENTS, INFO, unusable
+from agentmesh.journal.places import BLOBS, EVENTS, FENCES, INFO, SNAPSHOTS, unusable
 from agentmesh.journal.redaction import Redactor
 from agentmesh.journal.run_info import RunInfo, dump_info
 
@@ -146,11 +146,13 @@ class RunDirectory:
                 fix=f"Nothing is lost: it is in {self.spool}, and the next flush tries again.",
             ) from error
 
-    def clear_spool(self) -> None:
-        """Flush, then remove what is on this machine; no log may be open any more."""
-        self.flush()
+    def clear_leavings(self) -> None:
+        """Remove what only a run that goes on needs; no log may be open any more."""
         if self.spool is not None:
+            self.flush()
             shutil.rmtree(self.spool, ignore_errors=True)
+        for name in (SNAPSHOTS, FENCES):
+            shutil.rmtree(self.local / name, ignore_errors=True)
 
     def _upload_closed(self, path: Path) -> None:
         self.flush()

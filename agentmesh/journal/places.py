@@ -7,6 +7,7 @@ EVENTS = "events"
 BLOBS = "blobs"
 SNAPSHOTS = "snapshots"
 FENCES = "fences"
+DRIVER = "driver.json"
 SEALED = "events.parquet"
 
 

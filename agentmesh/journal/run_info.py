@@ -64,6 +64,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     workflow: str = ""
     """Name for people."""
     entry: EntryPoint = EntryPoint()
+    input_type: str = ""
+    """Name of the type of the workflow's message; empty for none."""
     input: Any = None
     """JSON value of the workflow's message, redacted."""
     status: Status = "running"
@@ -76,6 +78,10 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """0 while it runs."""
     seed: str = ""
     """Keys all randomness of the run."""
+    deadline_seconds: float = 0.0
+    """How long the run may take in all, counted from `created_at_ns`."""
+    drain_seconds: float = 5.0
+    """How long messages still in flight may finish after the workflow has returned."""
     hash_seed: str | None = None
     """Value of `PYTHONHASHSEED` on all hosts; None where it is unknown."""
     hash_fingerprint: str = ""

@@ -1,4 +1,9 @@
-"""One run from its directory to its end: create, drive, record how it ended, seal."""
+"""One run from its directory to its end: create or resume, drive, record how it ended, seal.
+
+A run that could not go on (its journal's disk is full, its hosts keep dying) has failed for
+now: its journal stays as it is, so that it can be resumed. Only a run whose workflow has
+answered is sealed.
+"""
 
 import json
 import sys
@@ -8,25 +13,32 @@ from pathlib import Path
 
 from agentmesh.errors import AgentMeshError, RunFailedError, describe, rebuild
 from agentmesh.fabric.jobs import submission
+from agentmesh.host.checkpoints import Checkpoints
+from agentmesh.host.engine import Host
 from agentmesh.host.plan import Plan
+from agentmesh.host.recovery import recover
 from agentmesh.journal import strings
 from agentmesh.journal.code_version import collect_code_version
+from agentmesh.journal.encoding import BodyEncoder
+from agentmesh.journal.lease import Lease
 from agentmesh.journal.redaction import DEFAULT_HEADERS, DEFAULT_PATTERNS
 from agentmesh.journal.run_info import (
     CANCELLED,
     DONE,
     FAILED,
+    RUNNING,
     EntryPoint,
     Redaction,
     RunInfo,
     Status,
 )
 from agentmesh.journal.store import Store
+from agentmesh.journal.succession import Succession, lives
 from agentmesh.kernel.cell import RULES
 from agentmesh.kernel.envelope import REPLY, Envelope
 from agentmesh.mesh import environment
 from agentmesh.mesh.options import RunOptions, wants_local
-from agentmesh.mesh.outcome import Outcome
+from agentmesh.mesh.outcome import Outcome, has_answered
 from agentmesh.sdk import message as messages
 from agentmesh.sdk.agent import DEFINED, AgentType
 from agentmesh.sdk.program import Program
@@ -46,26 +58,43 @@ class Execution:
         plan: What was decided.
         workflow: The workflow, in this process.
         options: What was chosen.
+        resumes: Whether the run has begun before.
 
     Raises:
         RunExistsError: The store has a run of that id.
         StoreError: The store can't be written.
     """
 
-    def __init__(self, plan: Plan, workflow: AgentType, options: RunOptions) -> None:
+    def __init__(
+        self, plan: Plan, workflow: AgentType, options: RunOptions, *, resumes: bool = False
+    ) -> None:
         self._plan = plan
         self._workflow = workflow
         self._options = options
+        self._resumes = resumes
         self._driver = LOCAL if wants_local(options) else RAY
         self._store = Store(plan.store)
         self._redactor = self._store.redactor((*DEFAULT_PATTERNS, *plan.redact_patterns))
-        self._directory = self._store.create_run(self._info())
+        if resumes:
+            self._directory = self._store.attach(plan.run_id)
+        else:
+            self._directory = self._store.create_run(self._info())
         self._started = time.perf_counter()
 
     def run(self, on_progress: Progress | None = None) -> Outcome:
-        """Drive the run to its end and record how it ended."""
+        """Drive the run to its end and record how it ended.
+
+        Raises:
+            ResumeError: Somebody else drives it.
+        """
+        with Lease(self._directory):
+            if self._resumes:
+                self._directory.update(status=RUNNING, error=None, ended_at_ns=0)
+            return self._run(on_progress)
+
+    def _run(self, on_progress: Progress | None) -> Outcome:
         try:
-            envelope = self._drive(on_progress)
+            envelope = self.drive(on_progress)
         except KeyboardInterrupt:
             self._end(CANCELLED, error=RunFailedError("The run was interrupted."))
             raise
@@ -74,7 +103,8 @@ class Execution:
             return self._outcome(error=error)
         return self._finish(envelope)
 
-    def _drive(self, on_progress: Progress | None) -> Envelope:
+    def drive(self, on_progress: Progress | None = None) -> Envelope:
+        """Drive the run until its workflow has answered, and record nothing about that."""
         if self._driver == RAY:
             from agentmesh.fabric import driver as fabric_driver
             from agentmesh.fabric.options import RayOptions
@@ -87,12 +117,31 @@ class Execution:
             return fabric_driver.run(
                 self._plan, self._directory, options=chosen, on_progress=on_progress
             )
+        return self._drive_here(on_progress)
+
+    def _drive_here(self, on_progress: Progress | None) -> Envelope:
         context = self._plan.context(Program(self._workflow.module), self._redactor)
-        writer = self._directory.log_writer(_LOCAL_HOST, self._redactor)
+        directory, succession, life = self._directory, None, None
+        if self._resumes:
+            incarnation = lives(directory, _LOCAL_HOST) + 1
+            succession = Succession(directory, _LOCAL_HOST, incarnation)
+            life = succession.life
+        log = directory.log_writer(_LOCAL_HOST, self._redactor, life=life)
+        keeper = Checkpoints(directory, log, self._redactor)
+        encoder = BodyEncoder(self._redactor, directory.blobs())
+
+        def prepare(host: Host) -> None:
+            if succession is not None:
+                recover(host, succession, log, encoder, keeper)
+
         try:
-            return local_driver.run(self._plan, context, writer, on_progress=on_progress)
+            return local_driver.run(
+                self._plan, context, log, keeper=keeper, prepare=prepare, on_progress=on_progress
+            )
         finally:
-            writer.close()
+            log.close()
+            if succession is not None:
+                succession.close()
 
     def _finish(self, envelope: Envelope) -> Outcome:
         if envelope.kind == REPLY:
@@ -120,9 +169,12 @@ class Execution:
     def _seal(self) -> None:
         """Seal the run; a run that can't be sealed stays readable as it is."""
         try:
-            self._directory.clear_spool()
+            self._directory.flush()
             with self._store.open_run(self._plan.run_id) as run:
+                if not has_answered(run, self._plan.root):
+                    return
                 run.seal()
+            self._directory.clear_leavings()
         except AgentMeshError as error:
             sys.stderr.write(f"agentmesh: the run is not sealed: {error}\n")
 
@@ -157,7 +209,10 @@ class Execution:
                 qualname=entry.workflow,
                 sys_path=entry.sys_path,
             ),
+            input_type=plan.input_type,
             input=json.loads(redacted),
+            deadline_seconds=plan.deadline_seconds,
+            drain_seconds=plan.drain_seconds,
             seed=plan.seed,
             hash_seed=plan.settings.get("PYTHONHASHSEED"),
             # Handlers on Ray run in other processes, under the seed above.

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from agentmesh.errors import AgentMeshError
+from agentmesh.journal.records import Sent
+from agentmesh.journal.run import Run
+from agentmesh.kernel.envelope import CLIENT, FAIL, REPLY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,3 +35,19 @@ class Outcome:
                 self.error.add_note(f"Run {self.run_id} is in {self.location}")
             raise self.error
         return self.value
+
+
+def has_answered(run: Run, root: str) -> bool:
+    """Tell whether a run's workflow has returned or failed, as far as its journal says.
+
+    Args:
+        run: The run.
+        root: Address of the workflow.
+    """
+    if root not in run.addresses():
+        return False
+    return any(
+        isinstance(command, Sent) and command.dst == CLIENT and command.kind in (REPLY, FAIL)
+        for step in run.steps(root, resolve=False)
+        for command in step.commands
+    )

@@ -101,11 +101,12 @@ def execute(
     workflow_type = workflow_type_of(workflow)
     spec = next(iter(workflow_type.handlers.values()))
     check_message(spec, message)
-    plan = _plan(workflow_type, message, options)
+    plan = plan_for(workflow_type, message, options)
     return Execution(plan, workflow_type, options).run(on_progress)
 
 
-def _plan(workflow: AgentType, message: Message | None, options: RunOptions) -> Plan:
+def plan_for(workflow: AgentType, message: Message | None, options: RunOptions) -> Plan:
+    """Decide all that every process of a run must know."""
     assert workflow.deadline_seconds is not None
     seconds = (
         seconds_of(options.deadline, what="deadline")

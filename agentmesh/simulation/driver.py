@@ -14,7 +14,7 @@ from concurrent.futures import Future
 
 from agentmesh import ambient
 from agentmesh.errors import RunFailedError
-from agentmesh.host.engine import Host, Journal
+from agentmesh.host.engine import Host, Journal, Keeper
 from agentmesh.host.plan import Plan
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.sdk.program import RunContext
@@ -27,7 +27,13 @@ _POLL_SECONDS = 0.01
 
 
 def run(
-    plan: Plan, context: RunContext, journal: Journal, *, on_progress: Progress | None = None
+    plan: Plan,
+    context: RunContext,
+    journal: Journal,
+    *,
+    keeper: Keeper | None = None,
+    prepare: Callable[[Host], object] | None = None,
+    on_progress: Progress | None = None,
 ) -> Envelope:
     """Run a workflow to its end in this process.
 
@@ -35,6 +41,8 @@ def run(
         plan: The run.
         context: What handlers find of it.
         journal: An open log; stays open.
+        keeper: Looks after the journal.
+        prepare: Called with the engine before the first message: lets a run be resumed.
         on_progress: Called now and then.
 
     Returns:
@@ -46,7 +54,7 @@ def run(
         KeyboardInterrupt: The user interrupted; open work is journaled as cancelled.
     """
     ambient.install()
-    local = _LocalRun(plan, context, journal, on_progress)
+    local = _LocalRun(plan, context, journal, keeper, prepare, on_progress)
     if not _loop_runs_here():
         return asyncio.run(local.main())
     return _in_thread(local, plan)
@@ -78,12 +86,20 @@ _GRACE_SECONDS = 60.0
 
 
 class _LocalRun:
-    def __init__(
-        self, plan: Plan, context: RunContext, journal: Journal, on_progress: Progress | None
+    def __init__(  # noqa: PLR0917 - `run` hands on what it was given
+        self,
+        plan: Plan,
+        context: RunContext,
+        journal: Journal,
+        keeper: Keeper | None,
+        prepare: Callable[[Host], object] | None,
+        on_progress: Progress | None,
     ) -> None:
         self._plan = plan
         self._context = context
         self._journal = journal
+        self._keeper = keeper
+        self._prepare = prepare
         self._on_progress = on_progress
 
     async def main(self) -> Envelope:
@@ -96,8 +112,11 @@ class _LocalRun:
             loop=loop,
             on_client=lambda envelope: _settle(answer, envelope),
             on_failure=lambda error: None if answer.done() else answer.set_exception(error),
+            keeper=self._keeper,
         )
         with _Terminated(loop, answer):
+            if self._prepare is not None:
+                self._prepare(host)
             host.deliver([self._plan.first_message()])
             try:
                 envelope = await self._wait(host, answer)

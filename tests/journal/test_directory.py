@@ -120,7 +120,7 @@ def test_clearing_the_spool_leaves_nothing_on_this_machine(remote: Store, tmp_pa
     """The run has ended."""
     directory = remote.create_run(RunInfo(id="r1"))
     write_step(directory, "A", "x" * THRESHOLD)
-    directory.clear_spool()
+    directory.clear_leavings()
 
     assert [path for path in (tmp_path / "spool").rglob("*") if path.is_file()] == []
     assert remote.open_run("r1").counts()["events"] == 1
