@@ -31,6 +31,7 @@ it has seen, by the messages' own ids, and drops those.
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 
 from agentmesh.errors import InternalError
 from agentmesh.fabric.frames import Frame, decode, encode
@@ -171,7 +172,7 @@ class Incoming:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._early: dict[int, list[Envelope]] = {}
+        self._early: dict[int, Envelope] = {}
         self.handed = 0
         """Highest number handed out."""
         self.committed = 0
@@ -188,22 +189,18 @@ class Incoming:
         """Return what can be handed out now, in order; the rest waits or is dropped."""
         if not envelopes or first + len(envelopes) - 1 > self.credit:
             return []  # beyond the credit: the sender is confused, and will send again
+        early, held = self._early, len(self._early)
         if first > self.handed + 1:
-            self._keep_early(first, envelopes)
+            early.update(zip(count(first), envelopes))
+            self.dropped += held + len(envelopes) - len(early)
             return []
         ready = self._fresh(first, envelopes)
-        while self._early:
-            start = min(self._early)
-            if start > self.handed + 1:
-                break
-            ready += self._fresh(start, self._early.pop(start))
+        if early:
+            self._drop_early(ready)
+            while self.handed + 1 in early:
+                self.handed += 1
+                ready.append(early.pop(self.handed))
         return ready
-
-    def _keep_early(self, first: int, envelopes: list[Envelope]) -> None:
-        held = self._early.get(first)
-        if held is None or len(held) < len(envelopes):
-            self._early[first] = envelopes
-        self.dropped += 0 if held is None else min(len(held), len(envelopes))
 
     def _fresh(self, first: int, envelopes: list[Envelope]) -> list[Envelope]:
         """Cut off what was handed out before, and hand out the rest."""
@@ -213,6 +210,12 @@ class Incoming:
             envelopes = envelopes[seen:]
         self.handed += len(envelopes)
         return envelopes
+
+    def _drop_early(self, ready: list[Envelope]) -> None:
+        """Let go of what came too early, and now came again with what it overtook."""
+        for number in range(self.handed - len(ready) + 1, self.handed + 1):
+            if self._early.pop(number, None) is not None:
+                self.dropped += 1
 
     def restart(self) -> None:
         """Begin a new session."""
@@ -250,6 +253,7 @@ class Link:
         """Whether somebody knows a later life of this host: it must do nothing more."""
         self._ack_at = NEVER
         self._told_ack = 0
+        self._bytes_untold = 0
         self._ask_again = False
         self._greet = False
         self._refused = False
@@ -276,8 +280,9 @@ class Link:
         if session != self.peer_incarnation or number <= self.incoming.committed:
             return
         self.incoming.committed = number
-        if number - self._told_ack >= self.limits.window // 4:
-            self._ack_at = now
+        much = number - self._told_ack >= self.limits.window // 4
+        if much or self._bytes_untold >= self.limits.unacked_bytes // 4:
+            self._ack_at = now  # the other side may be standing still for want of room
         elif self._ack_at == NEVER:
             self._ack_at = now + self.limits.ack_delay_ns
 
@@ -328,6 +333,7 @@ class Link:
         Raises:
             InternalError: It breaks the protocol.
         """
+        self._bytes_untold += len(data)
         return self.accept(decode(data), now)
 
     def accept(self, frame: Frame, now: int) -> list[Envelope]:
@@ -380,6 +386,8 @@ class Link:
         envelopes = outgoing.take(now) if messages else []
         self._told_ack = incoming.committed
         self._ack_at = NEVER
+        if incoming.committed == incoming.handed:
+            self._bytes_untold = 0
         rewind, self._ask_again, self._greet = self._ask_again, False, False
         return encode(
             Frame(

@@ -50,6 +50,18 @@ def test_what_arrives_twice_is_handed_out_once() -> None:
     assert link.incoming.dropped == 2
 
 
+def test_what_overtakes_again_and_again_is_kept_once() -> None:
+    """Frames cut at other places overlap: no number takes more than one place."""
+    link = left()
+    link.receive(frame(first=3, envelopes=[message(3), message(4)]), 0)
+    link.receive(frame(first=4, envelopes=[message(4), message(5)]), 0)
+    ready = link.receive(frame(envelopes=[message(1), message(2), message(3)]), 0)
+
+    assert [envelope.n for envelope in ready] == [1, 2, 3, 4, 5]
+    assert link.incoming.dropped == 2
+    assert link.receive(frame(first=5, envelopes=[message(5)]), 0) == []
+
+
 def test_what_overtakes_waits_for_what_it_overtook() -> None:
     """The answer to one call and another call of the same sender meet in any order."""
     link = left()
@@ -116,6 +128,20 @@ def test_an_acknowledgement_of_much_does_not_wait() -> None:
 
     assert data is not None
     assert decode(data).ack == 4
+
+
+def test_an_acknowledgement_of_large_messages_does_not_wait_either() -> None:
+    """Few messages fill the bytes that may be under way, and came back with an answer."""
+    link = left()
+    link.receive(frame(envelopes=[message(1, payload=b"x" * SMALL.unacked_bytes)]), 0)
+    link.commit(link.mark, 0)
+    data = link.transmit(0)
+
+    assert data is not None
+    assert decode(data).ack == 1
+    link.receive(frame(first=2, envelopes=[message(2)]), 0)
+    link.commit(link.mark, 0)
+    assert link.transmit(0) is None
 
 
 def test_no_more_is_sent_than_the_other_side_takes() -> None:

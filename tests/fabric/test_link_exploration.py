@@ -1,174 +1,168 @@
-"""The protocol under everything a network and two busy hosts can do to it."""
+"""The protocol under everything a network and dying hosts can do to it.
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+Further by hand, many minutes long: `pytest --explore=large tests/fabric/test_link_exploration.py`.
+"""
 
-from agentmesh.fabric.frames import decode
-from agentmesh.fabric.link import Link
-from tests.fabric.links import LEFT, OTHER, RIGHT, SMALL, End, Network, message
+import random
+from collections.abc import Callable
 
-ENDS = st.sampled_from([LEFT, RIGHT])
+import pytest
 
+from agentmesh.fabric.link import Limits, Link
+from tests.fabric.broken_links import (
+    AnswersRepetitionsAtOnce,
+    FencesLate,
+    Forgiving,
+    GrantsAgain,
+    Hasty,
+    HastyAboutRepetitions,
+    Impatient,
+    KeepsNumbers,
+    LosesUnacknowledged,
+    RemembersNothing,
+    SendsNothingAgain,
+    SendsOldAfterNew,
+    SkipsGaps,
+    Unfenced,
+)
+from tests.fabric.link_explorers import Faults, FoundError, explore, walk
+from tests.fabric.link_world import Rules, World
 
-class Exploration(RuleBasedStateMachine):
-    """Frames are lost, doubled and reordered; answers too; commits and time come as they like."""
+LARGE_SETTLED_ONE_IN = 64
+WALKED_STEPS = {"small": 50_000, "large": 1_500_000}
+"""Steps of random ways, for each of four seeds."""
+CAUGHT_STEPS = 200_000
+"""In how many random steps a broken protocol must be found."""
+PROMPT = Limits(window=2, frame_messages=1, ack_delay_ns=0, resend_ns=1, resend_most_ns=1)
+"""An acknowledgement may go at once, or later; so may what is sent again once time has passed."""
+TIGHT = Limits(window=1, frame_messages=1, ack_delay_ns=0, resend_ns=1, resend_most_ns=1)
+TWO = ("left", "right")
+RING = ("left", "right", "third")
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.network = Network()
-
-    @rule(end=ENDS, count=st.one_of(st.just(1), st.integers(1, 20)))
-    def send(self, end: str, count: int) -> None:
-        """Some agent of one host sends messages."""
-        self.network.ends[end].send(count)
-
-    @rule(end=ENDS)
-    def transmit(self, end: str) -> None:
-        """One host gets to transmit."""
-        self.network.transmit(end)
-
-    @precondition(lambda self: self.network.flying)
-    @rule(data=st.data(), answered=st.booleans(), keep=st.booleans())
-    def arrive(self, data: st.DataObject, answered: bool, keep: bool) -> None:  # noqa: FBT001
-        """Any frame arrives, perhaps not for the last time, and is perhaps answered."""
-        index = data.draw(st.integers(0, len(self.network.flying) - 1))
-        self.network.arrive(index, answered=answered, keep=keep)
-
-    @precondition(lambda self: self.network.flying)
-    @rule(data=st.data(), noticed=st.booleans())
-    def lose(self, data: st.DataObject, noticed: bool) -> None:  # noqa: FBT001
-        """Any frame is lost; its sender may be told."""
-        index = data.draw(st.integers(0, len(self.network.flying) - 1))
-        end, _ = self.network.flying.pop(index)
-        if noticed:
-            self.network.ends[OTHER[end]].link.lost()
-
-    @rule(end=ENDS)
-    def commit(self, end: str) -> None:
-        """One host journals what it was handed."""
-        self.network.commit(end)
-
-    @rule(seconds=st.sampled_from([0.01, 0.06, 6.0, 70.0]))
-    def time_passes(self, seconds: float) -> None:
-        """Long enough for nothing, for an acknowledgement, or for sending again."""
-        self.network.now += int(seconds * 1e9)
-
-    @invariant()
-    def handed_is_a_prefix_of_sent(self) -> None:
-        """First in first out, and each message at most once."""
-        for end, other in OTHER.items():
-            handed, sent = self.network.ends[other].handed, self.network.ends[end].sent
-            assert handed == sent[: len(handed)]
-
-    @invariant()
-    def nothing_is_acknowledged_that_is_not_journaled(self) -> None:
-        """What a sender forgets is safe with the receiver."""
-        for end, other in OTHER.items():
-            acked = self.network.ends[end].link.outgoing.acked
-            assert acked <= self.network.ends[other].link.incoming.committed
-
-    @invariant()
-    def windows_are_kept(self) -> None:
-        """Neither end holds more than it promised to."""
-        for end in self.network.ends.values():
-            outgoing = end.link.outgoing
-            assert outgoing.next_number - 1 <= outgoing.acked + SMALL.window
-            assert sum(map(len, end.link.incoming._early.values())) <= SMALL.window**2
-
-    def teardown(self) -> None:
-        """Once the network is well again, everything arrives, and both ends come to rest."""
-        self.network.settle()
-        for end, other in OTHER.items():
-            assert self.network.ends[other].handed == self.network.ends[end].sent
-            assert self.network.ends[end].link.quiet
-
-
-TestExploration = Exploration.TestCase
-TestExploration.settings = settings(max_examples=200, stateful_step_count=60)
-
-
-class Restarts(RuleBasedStateMachine):
-    """The right host dies again and again; what it had journaled, its successor knows."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.network = Network()
-        self.incarnation = 1
-        self.journal: list[int] = []
-        """What the right host's lives have journaled, duplicates dropped by the message's id."""
-        self.zombies: list[End] = []
-
-    @rule(count=st.integers(1, 8))
-    def send(self, count: int) -> None:
-        """The left host sends."""
-        self.network.ends[LEFT].send(count)
-
-    @rule(end=ENDS)
-    def transmit(self, end: str) -> None:
-        """One host gets to transmit."""
-        self.network.transmit(end)
-
-    @precondition(lambda self: self.network.flying)
-    @rule(data=st.data(), answered=st.booleans())
-    def arrive(self, data: st.DataObject, answered: bool) -> None:  # noqa: FBT001
-        """Any frame arrives, also one that is meant for, or from, a life that is over."""
-        index = data.draw(st.integers(0, len(self.network.flying) - 1))
-        self.network.arrive(index, answered=answered)
-
-    @rule()
-    def journal_it(self) -> None:
-        """The right host commits; its journal survives it."""
-        right = self.network.ends[RIGHT]
-        self.journal.extend(n for n in right.handed if n not in self.journal)
-        self.network.commit(RIGHT)
-
-    @rule()
-    def die(self) -> None:
-        """What was handed out and not journaled is gone; the next life starts from the journal."""
-        self.incarnation += 1
-        self.zombies.append(self.network.ends[RIGHT])
-        successor = End(Link(RIGHT, self.incarnation, LEFT, 1, SMALL), handed=list(self.journal))
-        self.network.ends[RIGHT] = successor
-
-    @precondition(lambda self: self.zombies)
-    @rule(data=st.data())
-    def zombie_writes(self, data: st.DataObject) -> None:
-        """A life that is over was only slow, and still sends something."""
-        zombie = data.draw(st.sampled_from(self.zombies))
-        zombie.link.send([message(10_000, src="Zombie/z")])
-        frame = zombie.link.transmit(self.network.now)
-        if frame is not None:
-            self.network.flying.append((LEFT, frame))
-
-    @rule()
-    def supervisor_tells(self) -> None:
-        """The left host hears of the restart before any frame says so."""
-        self.network.ends[LEFT].link.peer_restarted(self.incarnation)
-
-    @invariant()
-    def the_journal_is_a_prefix_of_sent(self) -> None:
-        """Once duplicates across lives are dropped by id, nothing is missing in between."""
-        sent = self.network.ends[LEFT].sent
-        assert self.journal == sent[: len(self.journal)]
-
-    @invariant()
-    def nothing_is_forgotten_that_is_not_journaled(self) -> None:
-        """The left host still has whatever the journal lacks."""
-        left = self.network.ends[LEFT]
-        waiting = left.link.outgoing.waiting
-        assert len(self.journal) >= len(left.sent) - waiting
-
-    def teardown(self) -> None:
-        """Whoever lives last gets everything."""
-        for end, data in list(self.network.flying):
-            if decode(data).src_incarnation != self.network.ends[OTHER[end]].link.incarnation:
-                self.network.flying.remove((end, data))
-        self.supervisor_tells()
-        self.network.settle()
-        self.journal_it()
-        assert self.journal == self.network.ends[LEFT].sent
+Small = tuple[tuple[int, ...], int, Limits, Faults]
+"""Messages that each host sends to the next; calls at a time; limits; trouble."""
+PLAIN: Small = ((2, 2), 2, PROMPT, Faults())
+LOSING: Small = ((2, 2), 1, TIGHT, Faults(lose=1))
+LOSING_SILENTLY: Small = ((1, 1), 1, PROMPT, Faults(vanish=1, time=1))
+CRASHING: Small = ((2, 0), 2, PROMPT, Faults(crash=1))
+DYING_ALIVE: Small = ((1, 1), 1, PROMPT, Faults(zombie=1))
+SMALL = [
+    PLAIN,
+    LOSING,
+    LOSING_SILENTLY,
+    CRASHING,
+    DYING_ALIVE,
+    ((2, 0), 2, PROMPT, Faults(lose=1, repeat=1)),
+    ((1, 1), 1, PROMPT, Faults(repeat=1, echo=1)),
+    ((1, 0), 1, PROMPT, Faults(crash=1, zombie=1, tell=1)),
+    ((1, 1, 0), 1, PROMPT, Faults(lose=1)),
+]
+LARGE = [
+    ((2, 2), 2, PROMPT, Faults(lose=1)),
+    ((2, 2), 1, PROMPT, Faults(lose=1, repeat=1)),
+    ((2, 1), 1, PROMPT, Faults(crash=1)),
+    ((1, 1), 1, PROMPT, Faults(lose=1, crash=1)),
+    ((1, 1), 1, PROMPT, Faults(lose=1, zombie=1)),
+    ((1, 1), 2, PROMPT, Faults(zombie=1)),
+    ((1, 1), 1, PROMPT, Faults(crash=1, zombie=1)),
+]
+WRONG_LINKS = {
+    Hasty: PLAIN,
+    HastyAboutRepetitions: PLAIN,
+    GrantsAgain: PLAIN,
+    SkipsGaps: PLAIN,
+    Impatient: LOSING_SILENTLY,
+    Forgiving: CRASHING,
+    KeepsNumbers: CRASHING,
+    LosesUnacknowledged: CRASHING,
+    SendsOldAfterNew: CRASHING,
+}
+WRONG_WORLDS = {
+    Unfenced: DYING_ALIVE,
+    FencesLate: DYING_ALIVE,
+    RemembersNothing: CRASHING,
+    SendsNothingAgain: DYING_ALIVE,
+    AnswersRepetitionsAtOnce: DYING_ALIVE,
+}
+"""What is wrong on purpose, and in which small world it must show."""
 
 
-TestRestarts = Restarts.TestCase
-TestRestarts.settings = settings(max_examples=200, stateful_step_count=50)
+def world_of(
+    small: Small, make: Callable[[Rules], World] = World, link: type[Link] = Link
+) -> World:
+    """A world in which every host has its messages to send, and nothing has happened yet."""
+    messages, calls, limits, _ = small
+    hosts = RING if len(messages) > len(TWO) else TWO
+    world = make(Rules(hosts=hosts, limits=limits, calls=calls, link=link))
+    for place, (host, count) in enumerate(zip(hosts, messages, strict=True)):
+        to = hosts[(place + 1) % len(hosts)]
+        for _ in range(count):
+            world.apply(("issue", (host, 1), f"{host}/a", f"{to}/a"))
+        world.apply(("release", (host, 1)))
+    return world
+
+
+def named(small: Small) -> str:
+    """Return how a world is called in the output."""
+    messages, calls, limits, faults = small
+    troubles = [f"{kind}{count}" for kind, count in vars(faults).items() if count]
+    return "-".join(["+".join(map(str, messages)), f"c{calls}w{limits.window}", *troubles])
+
+
+@pytest.mark.parametrize("small", SMALL, ids=named)
+def test_every_way_through_a_small_world_keeps_what_must_hold(small, record_property) -> None:
+    """All interleavings, and trouble at every step."""
+    record_property("explored", str(explore(world_of(small), small[3])))
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("small", LARGE, ids=named)
+def test_every_way_through_a_larger_world_keeps_what_must_hold(
+    small, record_property, request
+) -> None:
+    """The same with more trouble on one way: as far as one has the patience for."""
+    if request.config.getoption("explore") == "large":
+        explored = explore(world_of(small), small[3], settle_one_in=LARGE_SETTLED_ONE_IN)
+    else:  # begun, so that it keeps working
+        explored = explore(world_of(small), small[3], states_max=500)
+    record_property("explored", str(explored))
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("turn", range(4))
+def test_random_ways_through_larger_worlds_keep_what_must_hold(
+    turn, record_property, request
+) -> None:
+    """Two or three hosts, limits of all sizes, many lives; other ways each time."""
+    steps = WALKED_STEPS[request.config.getoption("explore")]
+    record_property("explored", str(walk(random.getrandbits(32), steps)))
+
+
+@pytest.mark.parametrize("link", WRONG_LINKS)
+def test_random_ways_find_what_is_wrong_with_a_protocol(link) -> None:
+    """What never fails proves nothing: each of these is wrong in one way."""
+    with pytest.raises(FoundError, match="shortened"):
+        walk(3, CAUGHT_STEPS, link=link)
+
+
+@pytest.mark.parametrize("world", WRONG_WORLDS)
+def test_random_ways_find_what_is_wrong_with_a_host(world) -> None:
+    """The protocol relies on what hosts do around it."""
+    with pytest.raises(FoundError, match="shortened"):
+        walk(3, CAUGHT_STEPS, make=world)
+
+
+@pytest.mark.parametrize("link", WRONG_LINKS)
+def test_every_way_finds_what_is_wrong_with_a_protocol(link) -> None:
+    """The world is small, and it is enough."""
+    small = WRONG_LINKS[link]
+    with pytest.raises(FoundError, match="steps in Rules"):
+        explore(world_of(small, link=link), small[3])
+
+
+@pytest.mark.parametrize("world", WRONG_WORLDS)
+def test_every_way_finds_what_is_wrong_with_a_host(world) -> None:
+    """The world is small, and it is enough."""
+    small = WRONG_WORLDS[world]
+    with pytest.raises(FoundError, match="steps in Rules"):
+        explore(world_of(small, make=world), small[3])
