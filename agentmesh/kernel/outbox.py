@@ -13,6 +13,10 @@ from agentmesh.kernel.commands import Command
 COMMANDS_MAX = 1_000_000
 """Commands one event may cause. A host holds all of them until it has journaled them."""
 
+CROWDED_AT = 256
+"""Commands of one event after which whoever sends in a loop should wait for the next event: what
+was sent leaves the cell only then."""
+
 IssueId = tuple[int, int]
 """Turn and issue number: names an effect or a timer in its cell."""
 
@@ -48,8 +52,13 @@ class Outbox:
             raise RunawayTurnError(
                 f"A turn issued {COMMANDS_MAX:,} commands for one event without ever waiting.",
                 cause="Usually a loop sends messages, or a stream yields, without an end.",
-                fix="Await a reply, an effect or am.sleep() inside the loop.",
+                fix="Await a reply, an effect, am.sleep() or am.tell(...) inside the loop.",
             )
+
+    @property
+    def crowded(self) -> bool:
+        """Whether this event has caused so much that a loop should make a pause."""
+        return self._out is not None and len(self._out) >= CROWDED_AT
 
     def issue_fresh(self, issue_id: IssueId, command: Command) -> None:
         """Issue what starts an effect or timer."""

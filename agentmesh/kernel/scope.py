@@ -15,7 +15,7 @@ from agentmesh.kernel.leftovers import Leftovers, closer
 from agentmesh.kernel.loop import AgentLoop
 from agentmesh.kernel.outbox import IssueId, Outbox
 from agentmesh.kernel.prng import KeyedRandom
-from agentmesh.kernel.tasks import AgentTask, AgentTimer, AsyncGen
+from agentmesh.kernel.tasks import AgentFuture, AgentTask, AgentTimer, AsyncGen
 from agentmesh.kernel.turn import CURRENT, Turn
 
 HISTORY_EVENTS_MAX = 10_000
@@ -155,6 +155,21 @@ class Scope(Outbox):
         self._timers[timer.timer_id] = timer
         self.issue_fresh(timer.timer_id, commands.StartTimer(*timer.timer_id, timer.due_ns))
 
+    async def pause(self) -> None:
+        """Go on in another event: a timer of no length, which also fires where time stands still.
+
+        What has been sent so far leaves the cell, and what came meanwhile comes in before.
+        """
+        ended: AgentFuture[None] = AgentFuture(loop=self.loop)
+        timer = AgentTimer(0.0, _settle, (ended,), self.loop)
+        timer.due_ns = self.now
+        timer._scheduled = True
+        self.start_timer(timer)
+        try:
+            await ended
+        finally:
+            timer.cancel()
+
     def cancel_timer(self, timer: AgentTimer) -> None:
         """Forget a timer, and tell the driver unless it never heard of it."""
         del self._timers[timer.timer_id]
@@ -174,3 +189,8 @@ class Scope(Outbox):
 
     def on_own_timer(self, n: int) -> None:
         """Take in that a timer of the cell itself has fired; without a policy it has none."""
+
+
+def _settle(future: AgentFuture[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -142,6 +142,8 @@ async def _run_stream(
     async with aclosing(items):
         async for item in items:
             cell.send_chunk(turn, *_encode_reply(spec, item))
+            if cell.crowded:
+                await cell.pause()
     return _NO_REPLY
 
 

@@ -6,11 +6,11 @@ the same in a replay. The standard library answers with the same values there.
 
 import asyncio
 import uuid as uuid_module
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, NoReturn, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, overload
 
 from agentmesh.errors import DefinitionError, StateError
 from agentmesh.kernel import envelope as kinds
@@ -40,16 +40,37 @@ M = TypeVar("M", bound=Message)
 LEVELS = ("debug", "info", "warning", "error")
 
 
+class _Told:
+    """What `tell` returns: awaited, it lets flow control act; ignored, it is nothing."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        cell = current_cell()
+        if cell.crowded:
+            yield from cell.pause().__await__()
+
+
+_TOLD = _Told()
+
+
 @overload
-def tell(handler: Callable[[], object], /) -> None: ...
+def tell(handler: Callable[[], object], /) -> Awaitable[None]: ...
 @overload
-def tell(handler: Callable[[M], object], msg: M, /) -> None: ...
-def tell(handler: Callable[..., object], msg: Message | None = None, /) -> None:
+def tell(handler: Callable[[M], object], msg: M, /) -> Awaitable[None]: ...
+def tell(handler: Callable[..., object], msg: Message | None = None, /) -> Awaitable[None]:
     """Send a message without waiting for a reply.
+
+    It is sent by the call; awaiting what it returns is for loops that send much. There
+    `await am.tell(...)` makes a pause after every few hundred messages, so that what was sent
+    leaves and whoever receives it can slow the loop down; it never waits for a reply.
 
     Args:
         handler: A handler of a reference: `am.tell(researcher.note, Note(...))`.
         msg: The message; none for a handler that takes none.
+
+    Returns:
+        What may be awaited, or left.
     """
     if not isinstance(handler, BoundHandler):
         raise DefinitionError(
@@ -65,6 +86,7 @@ def tell(handler: Callable[..., object], msg: Message | None = None, /) -> None:
         payload=handler.encode(msg),
         turn=cell.current(),
     )
+    return _TOLD
 
 
 def publish(topic: str, msg: Message, /, *, key: str = KEY_DEFAULT) -> int:

@@ -75,6 +75,7 @@ async def main(question: Question) -> Answer:
     assert_type(await am.llm("hello"), str)
     assert_type(await am.effect(len, "abc"), int)
     am.tell(researcher.answer, question)
+    await am.tell(researcher.answer, question)
     am.publish("topic", question)
     await researcher.answer(Other(number=1))  # type: ignore[arg-type]
     am.tell(researcher.answer, Other(number=1))  # type: ignore[arg-type]
