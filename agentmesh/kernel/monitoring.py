@@ -25,6 +25,12 @@ ENDED = "ended"
 REASONS = (ASKED, FAILED, ESCALATED, ENDED)
 
 
+class Watch(Pending[Envelope]):
+    """Waits for an agent's end, which may never come."""
+
+    __slots__ = ()
+
+
 class Monitored(Waiting):
     """Base of a cell: its own end, and whom it tells."""
 
@@ -39,6 +45,13 @@ class Monitored(Waiting):
         self.down: bytes = b""
         """JSON of how it stopped (reason, error, at); empty while it lives."""
 
+    @property
+    def only_watches(self) -> bool:
+        """Whether its open turns can go on only when other agents stop: nothing of it is due."""
+        due = self._mailbox or self._leftovers or self._effects or self._timers
+        watched = [type(pending) is Watch for pending in self._asks.values()]
+        return not due and bool(watched) and all(watched)
+
     def monitor(self, dst: str) -> Pending[Envelope]:
         """Wait, on behalf of the current turn, until an agent has stopped.
 
@@ -47,7 +60,7 @@ class Monitored(Waiting):
         """
         turn = self._turn_in_time()
         number = self.send(dst, kinds.MONITOR, turn=turn)
-        self._asks[number] = pending = Pending[Envelope](self, turn, number, dst)
+        self._asks[number] = pending = Watch(self, turn, number, dst)
         return pending
 
     def on_notice(self, envelope: Envelope) -> None:

@@ -168,7 +168,9 @@ class SupervisedCell(Cell):
         else:
             self._give_up(directive, turn.message, error)
         if len(history) > 1:
-            return commands.DEAD, _poison(self.address, turn, history)
+            poison = _poison(self.address, turn, history)
+            poison.__cause__ = error
+            return commands.DEAD, poison
         return commands.FAILED, error
 
     def _end(
@@ -269,10 +271,9 @@ class SupervisedCell(Cell):
 
 
 def _poison(address: str, turn: Turn, history: History) -> PoisonMessageError:
-    last = history[-1]["error"]
     return PoisonMessageError(
         f"{turn.envelope.handler} of {address} failed {len(history)} times with {turn.message}, "
-        f"last with {last.get('type', '')}: {last.get('what', '')}",
+        f"last with {_in_words(history[-1]['error'])}",
         cause="The message makes the handler fail whenever it is tried: a poison message.",
         fix="`agentmesh show` lists it among the dead letters, with every attempt.",
         message=turn.message,
@@ -280,10 +281,15 @@ def _poison(address: str, turn: Turn, history: History) -> PoisonMessageError:
     )
 
 
+def _in_words(error: dict[str, Any]) -> str:
+    kind = str(error["type"]).removeprefix("builtins.").removeprefix("agentmesh.errors.")
+    return f"{kind}: {error['what']}"
+
+
 def _stopped(address: str, error: BaseException) -> AgentStoppedError:
     said = json.loads(describe(error))
     return AgentStoppedError(
-        f"{address} has stopped after a failure: {said['type']}: {said['what']}",
+        f"{address} has stopped after a failure: {_in_words(said)}",
         cause="Its supervision says so, perhaps after too many restarts.",
         fix="Correct what failed, choose another policy in @am.agent(supervision=...), or send "
         "to another key.",
@@ -296,8 +302,7 @@ def _escalated(address: str, message: str, error: BaseException) -> EscalatedErr
     said = json.loads(describe(error))
     handling = f" while it handled {message}" if message else ""
     return EscalatedError(
-        f"{address} failed{handling}, and its supervision escalates: "
-        f"{said['type']}: {said['what']}",
+        f"{address} failed{handling}, and its supervision escalates: {_in_words(said)}",
         cause="It failed more often than its supervision allows, or is to escalate at once.",
         fix="Correct what failed, or choose another policy in @am.agent(supervision=...) of the "
         "agent or of whoever spawned it.",

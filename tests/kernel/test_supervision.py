@@ -278,7 +278,7 @@ def test_too_many_failures_within_the_period_are_the_end() -> None:
     assert cell.state == lifecycle.STOPPED
     dead = cell.handle(ask(4, at=4 * MS))
     assert ends(dead) == [("C/y#4", commands.DEAD)]
-    assert "has stopped after a failure: builtins.ValueError: wrong" in failure(dead)["what"]
+    assert "has stopped after a failure: ValueError: wrong" in failure(dead)["what"]
 
 
 def test_failures_outside_the_period_do_not_count() -> None:
