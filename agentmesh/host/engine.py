@@ -165,7 +165,8 @@ class Host:
     @property
     def idle(self) -> bool:
         """Whether nothing is in flight on this host and nobody waits for anything."""
-        waiting = self._inbox or self._outbox or self._to_start or self._busy
+        busy = any(not cell.only_watches for cell in self._busy.values())
+        waiting = self._inbox or self._outbox or self._to_start or busy
         return not waiting and not len(self.performers)
 
     @property
