@@ -28,6 +28,8 @@ SECRET_PREFIX = "am-secret:"  # noqa: S105 - a mark, not a secret
 _MARK = b'"am-secret:'
 _HIDDEN = b'"**********"'
 """What pydantic prints for a secret of any length."""
+_STAR, _HYPHEN = b"*-"
+"""A rare byte of each: looking for one byte takes an eighth of the time."""
 
 T = TypeVar("T")
 
@@ -68,7 +70,7 @@ def encode(
             data = pydantic_core.to_json(value, by_alias=False, round_trip=True, fallback=fallback)
     except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
         return _encode_odd(value, adapter, fallback)
-    if _HIDDEN in data or _MARK in data:
+    if (_STAR in data and _HIDDEN in data) or (_HYPHEN in data and _MARK in data):
         return _encode_odd(value, adapter, fallback)
     return data
 
@@ -130,7 +132,7 @@ def decode(data: bytes, adapter: TypeAdapter[T]) -> T:
         pydantic.ValidationError: The JSON does not fit the type.
         ValueError: It is no JSON.
     """
-    if _MARK in data:
+    if _HYPHEN in data and _MARK in data:
         value = _unmark(json.loads(data))
         try:
             data = json.dumps(value, ensure_ascii=False).encode()
