@@ -285,7 +285,10 @@ class Host:
         issued = cell.handle(event)
         self._journal.commands(cell.address, step, issued)
         for command in issued:
-            self._carry_out(cell, command)
+            if type(command) is Send:
+                self._send(command.envelope)
+            elif type(command) is not FinishTurn:
+                self._carry_out(cell, command)
         if cell.idle:
             self._busy.pop(cell.address, None)
             return
@@ -321,14 +324,7 @@ class Host:
     # --- commands ---------------------------------------------------------------------------------
 
     def _carry_out(self, cell: Cell, command: Command) -> None:
-        kind = type(command)
-        if kind is Send:
-            assert isinstance(command, Send)
-            self._send(command.envelope)
-        elif kind is FinishTurn or kind is commands.Log:
-            pass
-        elif kind is StartEffect:
-            assert isinstance(command, StartEffect)
+        if isinstance(command, StartEffect):
             self._to_start[cell.address, command.turn, command.n] = command
         elif isinstance(command, commands.StartTimer):
             self.alarms.start((cell.address, command.turn, command.n), command.due)
@@ -337,7 +333,7 @@ class Host:
         elif isinstance(command, commands.CancelEffect):
             if self._to_start.pop((cell.address, command.turn, command.n), None) is None:
                 self.performers.cancel(cell.address, command.turn, command.n)
-        else:
+        elif not isinstance(command, commands.Log):  # which is for the journal alone
             message = f"Unknown command: {command!r}"
             raise InternalError(message)
 

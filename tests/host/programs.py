@@ -75,6 +75,12 @@ class Worker:
         return self.done
 
     @handler
+    async def say(self, order: Order) -> str:
+        """Write a line for people."""
+        verbs.log(order.text)
+        return order.text
+
+    @handler
     async def letters(self, order: Order) -> AsyncIterator[str]:
         """Yield letters, with pauses."""
         for letter in order.text:

@@ -8,6 +8,7 @@ import pytest
 
 from agentmesh.host import engine
 from agentmesh.kernel import envelope as kinds
+from agentmesh.kernel.commands import Log
 from tests.host.helpers import quick, run, running
 from tests.host.programs import PERFORM, QUICK, Emit, Order
 
@@ -124,6 +125,18 @@ def test_a_stream_reaches_the_client_piece_by_piece() -> None:
             await bench.ask("Worker/a", "letters", Order(text="abc"))
             pieces = [e[1].payload for e in bench.story if e[0] == "client"]
             assert pieces == [b'"a"', b'"b"', b'"c"', b"null"]
+
+    run(body())
+
+
+def test_a_line_for_people_is_journaled_and_asks_nothing_of_the_host() -> None:
+    """The one command that nobody carries out."""
+
+    async def body() -> None:
+        async with running() as bench:
+            assert await bench.ask("Worker/a", "say", Order(text="hello")) == "hello"
+            issued = [each for e in bench.story if e[0] == "commands" for each in e[-1]]
+            assert [each.event for each in issued if isinstance(each, Log)] == ["hello"]
 
     run(body())
 
