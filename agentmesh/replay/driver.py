@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 from agentmesh import ambient
 from agentmesh.ambient.time_zone import in_time_zone
+from agentmesh.journal.comparing import Difference, first_difference
 from agentmesh.journal.encoding import BodyEncoder, comparable_record
 from agentmesh.journal.records import Sent, Step
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.commands import Command, FinishTurn, Send
 from agentmesh.kernel.events import Delivered
-from agentmesh.replay.compare import Difference, as_data, first_difference, opened, pointer
+from agentmesh.replay.compare import as_data, opened, pointer
 from agentmesh.replay.divergence import Divergence, Today, causes
 from agentmesh.replay.source import issuer
 from agentmesh.sdk.program import RunContext
-from agentmesh.sdk.resolve import behavior_for
+from agentmesh.sdk.resolve import new_cell
 
 if TYPE_CHECKING:
     from agentmesh.journal.run import Run
@@ -98,7 +99,7 @@ class Replayer:
         return report
 
     def _cell(self, address: str) -> Cell:
-        return Cell(behavior_for(self._context, address), self._context)
+        return new_cell(self._context, address)
 
     def _replay_cell(self, address: str, report: Report, on_progress: Progress | None) -> None:
         report.agents += 1
