@@ -15,7 +15,8 @@ from typing import Protocol
 
 from agentmesh.errors import FabricError
 from agentmesh.fabric.frames import Frame
-from agentmesh.fabric.link import NEVER, Link
+from agentmesh.fabric.halves import NEVER
+from agentmesh.fabric.link import Link
 from agentmesh.kernel.envelope import Envelope
 
 CALLS_UNDER_WAY_MAX = 3
@@ -70,6 +71,7 @@ class Peer:
         self._clock_ns = clock_ns
         self._on_gone = on_gone
         self._call: Call | None = None
+        self._result: Callable[[Result], None] = partial(self._on_result, 0)
         self._under_way = 0
         self._held = 0
         self._retry_seconds = RETRY_SECONDS
@@ -77,13 +79,25 @@ class Peer:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = NEVER
         self._closed = False
+        self._connections = 0
 
     # --- for the host -----------------------------------------------------------------------------
 
     def connect(self, call: Call) -> None:
-        """Learn how to call the other host; what waits goes now."""
+        """Learn how to call the other host, or its successor; what waits goes now.
+
+        What comes back from calls to the one before means nothing any more.
+        """
         self._call = call
+        self._connections += 1
+        self._result = partial(self._on_result, self._connections)
+        self._under_way = 0
         self.flush()
+
+    def disconnect(self) -> None:
+        """Learn that the other host can't be called; what it did not acknowledge waits here."""
+        self._call = None
+        self.link.lost()
 
     @property
     def connected(self) -> bool:
@@ -110,7 +124,7 @@ class Peer:
             if frame is None:
                 break
             self._under_way += 1
-            self._call(frame, self._on_result)
+            self._call(frame, self._result)
         if self._under_way < CALLS_UNDER_WAY_MAX:  # otherwise the next result looks again
             self._set_alarm(now)
 
@@ -141,7 +155,9 @@ class Peer:
         answer(self.link.answer(self._clock_ns()))
         self.flush()
 
-    def _on_result(self, result: Result) -> None:
+    def _on_result(self, connection: int, result: Result) -> None:
+        if connection != self._connections:
+            return
         self._under_way -= 1
         if isinstance(result, bytes):
             self._retry_seconds = RETRY_SECONDS
@@ -150,8 +166,8 @@ class Peer:
         elif isinstance(result, UnavailableError):
             self.link.lost()
             self._rest()
-        else:
-            self.close()
+        elif self._call is not None:  # the first of its calls that says so
+            self.disconnect()
             self._on_gone(self, result)
         self.flush()
 

@@ -3,9 +3,11 @@
 from collections.abc import Hashable
 
 from agentmesh.fabric.frames import Frame
-from agentmesh.fabric.link import LIMITS, Incoming, Limits, Link, Outgoing
+from agentmesh.fabric.halves import LIMITS, Incoming, Limits, Outgoing
+from agentmesh.fabric.link import Link
 from agentmesh.kernel.envelope import Envelope
-from tests.fabric.link_world import Key, Life, World
+from tests.fabric.link_lives import Key, Life
+from tests.fabric.link_world import World
 
 
 class Hasty(Link):

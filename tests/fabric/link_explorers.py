@@ -9,8 +9,10 @@ import msgspec
 import xxhash
 
 from agentmesh.errors import AgentMeshError
-from agentmesh.fabric.link import NEVER, Limits, Link
-from tests.fabric.link_world import ANSWERED, ASKED, FAILED, HELD, Call, Life, Rules, Step, World
+from agentmesh.fabric.halves import NEVER, Limits
+from agentmesh.fabric.link import Link
+from tests.fabric.link_lives import ANSWERED, ASKED, FAILED, HELD, Call, Life, Rules, Step
+from tests.fabric.link_world import World
 
 FAILURES = (AssertionError, AgentMeshError, IndexError, KeyError)
 """What a broken protocol ends with."""

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from agentmesh.fabric.frames import Frame, decode, encode
-from agentmesh.fabric.link import NEVER, Limits, Link
+from agentmesh.fabric.halves import NEVER, Limits
+from agentmesh.fabric.link import Link
 from agentmesh.kernel.envelope import TELL, Envelope
 
 SMALL = Limits(window=12, frame_messages=4, frame_bytes=4096, unacked_bytes=4096)

@@ -4,7 +4,8 @@ import pytest
 
 from agentmesh.errors import InternalError
 from agentmesh.fabric.frames import decode
-from agentmesh.fabric.link import LIMITS, NEVER, Limits, Link
+from agentmesh.fabric.halves import LIMITS, NEVER, Limits
+from agentmesh.fabric.link import Link
 from tests.fabric.links import LEFT, RIGHT, SMALL, Network, frame, message, numbers
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from agentmesh.fabric.link import Limits, Link
+from agentmesh.fabric.halves import Limits
+from agentmesh.fabric.link import Link
 from tests.fabric.broken_links import (
     AnswersRepetitionsAtOnce,
     FencesLate,
@@ -26,7 +27,8 @@ from tests.fabric.broken_links import (
     Unfenced,
 )
 from tests.fabric.link_explorers import Faults, FoundError, explore, walk
-from tests.fabric.link_world import Rules, World
+from tests.fabric.link_lives import Rules
+from tests.fabric.link_world import World
 
 LARGE_SETTLED_ONE_IN = 64
 WALKED_STEPS = {"small": 50_000, "large": 1_500_000}

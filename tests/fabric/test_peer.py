@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from agentmesh.fabric.frames import decode
-from agentmesh.fabric.link import LIMITS, Limits, Link
+from agentmesh.fabric.halves import LIMITS, Limits
+from agentmesh.fabric.link import Link
 from agentmesh.fabric.peer import CALLS_UNDER_WAY_MAX, GoneError, Peer, Result, UnavailableError
 from agentmesh.kernel.envelope import Envelope
 from tests.fabric.links import LEFT, RIGHT, message
