@@ -12,7 +12,7 @@ from tests.examples.running import (
     run_example,
 )
 
-SMALL = ("hello.py", "race.py", "stream_and_cancel.py", "supervision.py")
+SMALL = ("hello.py", "long_running.py", "race.py", "stream_and_cancel.py", "supervision.py")
 RACES_MAX = 6
 
 
