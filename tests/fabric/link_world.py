@@ -34,8 +34,7 @@ from tests.fabric.link_lives import (
     copy,
 )
 
-SETTLING_ROUNDS, SETTLING_ROUNDS_EACH, SETTLING_WAITS = 100, 4, 40
-"""In how many rounds all must have arrived, with how many more for each message; alarms."""
+SETTLING_ROUNDS, SETTLING_ROUNDS_EACH, SETTLING_WAITS = 100, 4, 40  # in all, per message, alarms
 
 
 class World:
