@@ -1,7 +1,7 @@
 """What a type checker understands of agents, asks, streams and runs, without casts."""
 
 from collections.abc import AsyncIterator
-from typing import assert_type
+from typing import NoReturn, assert_type
 
 import agentmesh as am
 
@@ -82,6 +82,28 @@ async def main(question: Question) -> Answer:
     return answer
 
 
+@am.tool(idempotent=False)
+async def charge(cents: int) -> str:
+    """Charge once."""
+    assert_type(cents, int)
+    return am.idempotency_key()
+
+
+@am.agent(mailbox=10, overflow="reject")
+async def endless(question: Question) -> Answer:
+    """Go on and on: nothing follows, so nothing need be returned."""
+    assert_type(await charge(1), str)
+    if question.text:
+        am.continue_with(Question(text=question.text[1:]))
+    return Answer(text="")
+
+
+@am.agent
+async def never(answer: Answer) -> NoReturn:
+    """Never return."""
+    am.continue_with(answer)
+
+
 @am.workflow
 async def without_input() -> int:
     """Need nothing."""
@@ -93,3 +115,4 @@ def start() -> None:
     assert_type(am.run(main, Question(text="why")), Answer)
     assert_type(am.run(without_input), int)
     am.run(main, Other(number=1))  # type: ignore[arg-type]
+    am.agent(overflow="explode")  # type: ignore[call-overload]
