@@ -224,9 +224,19 @@ class Left:
         return await Interpreter(self, program.depth).run(program.operations)
 
 
-@am.agent(concurrency=3)
+@am.agent(
+    concurrency=3,
+    supervision=am.Supervision(
+        "restart",
+        state="last_good",
+        attempts=2,
+        intensity=1_000_000,
+        backoff="1ms",
+        backoff_max="2ms",
+    ),
+)
 class Right:
-    """Several turns at once."""
+    """Several turns at once; a failure ends them all, and the message is tried once more."""
 
     count: int = 0
 
