@@ -20,6 +20,11 @@ from agentmesh.sdk.agent import Placement
 
 Then = Callable[[Any], None]
 
+PAUSE_SECONDS = 0.1
+"""The first wait before something is asked again; doubles each time."""
+PAUSE_SECONDS_MOST = 5.0
+"""The longest such wait."""
+
 
 def when_done(ref: "ray.ObjectRef[Any]", loop: asyncio.AbstractEventLoop, then: Then) -> None:
     """Call back on a loop with a call's result, or with the exception it ended in.
@@ -89,11 +94,13 @@ class RayCalls:
         self, wanted: dict[str, Placement | None], then: Callable[[Located | Exception], None]
     ) -> None:
         """Ask the supervisor where agents live."""
-        self._ask(self._supervisor.locate.remote(wanted), then)
+        self._ask(lambda: self._supervisor.locate.remote(wanted), then)
 
-    def contact(self, host: str, then: Callable[[tuple[int, object] | Exception], None]) -> None:
-        """Ask the supervisor which life a host is in, and what it is called by."""
-        self._ask(self._supervisor.contact.remote(host), then)
+    def contact(
+        self, host: str, after: int, then: Callable[[tuple[int, object] | Exception], None]
+    ) -> None:
+        """Ask the supervisor which life a host is in, later than one, and what it is called by."""
+        self._ask(lambda: self._supervisor.contact.remote(host, after), then)
 
     def gone(self, host: str, incarnation: int, reason: str) -> None:
         """Tell the supervisor that a host is dead."""
@@ -103,8 +110,19 @@ class RayCalls:
         """Return how to send frames to a host, given its handle."""
         return call_of(contact, self._loop)
 
-    def _ask(self, ref: "ray.ObjectRef[Any]", then: Then) -> None:
-        when_done(ref, self._loop, lambda result: then(_opened(result)))
+    def _ask(
+        self, call: Callable[[], "ray.ObjectRef[Any]"], then: Then, pause: float = PAUSE_SECONDS
+    ) -> None:
+        """Ask until there is an answer: asking twice does no harm."""
+
+        def take(result: Any) -> None:
+            if isinstance(result, UnavailableError):
+                longer = min(2 * pause, PAUSE_SECONDS_MOST)
+                self._loop.call_later(pause, self._ask, call, then, longer)
+            else:
+                then(_opened(result))
+
+        when_done(call(), self._loop, take)
 
 
 def _opened(result: Any) -> Any:

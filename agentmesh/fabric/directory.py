@@ -66,6 +66,11 @@ class Directory:
         """How many receivers are being looked for."""
         return len(self._waiting)
 
+    @property
+    def envelopes(self) -> list[Envelope]:
+        """The messages that wait for their receiver to be found."""
+        return [each for waiting in self._waiting.values() for each in waiting]
+
     def learn(self, located: Located) -> list[tuple[str, list[Envelope]]]:
         """Take in an answer; return what can travel now: hosts, and messages for them."""
         self._agents.update(located.agents)

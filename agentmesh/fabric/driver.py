@@ -36,6 +36,7 @@ def run(
     directory: RunDirectory,
     *,
     options: RayOptions | None = None,
+    resumes: bool = False,
     on_progress: Progress | None = None,
 ) -> Envelope:
     """Run a workflow to its end on Ray.
@@ -44,6 +45,7 @@ def run(
         plan: The run.
         directory: The run's directory, made already.
         options: Where Ray is.
+        resumes: Whether the run has begun before.
         on_progress: Called about twice a second.
 
     Returns:
@@ -60,7 +62,8 @@ def run(
     from agentmesh.fabric.session import Session
 
     _note_job(plan, directory)
-    with _Termination() as termination, Session(plan, options or RayOptions()) as session:
+    session = Session(plan, options or RayOptions(), resumes=resumes)
+    with _Termination() as termination, session:
         termination.install()  # again: Ray has put its own in place when it was started
         return _drive(session, plan, on_progress)
 

@@ -8,81 +8,39 @@ message leaves from here, and the root's answer arrives here.
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from agentmesh.errors import AgentMeshError, FabricError, describe, rebuild
+from agentmesh.errors import AgentMeshError, describe, rebuild
+from agentmesh.fabric import host_errors
 from agentmesh.fabric.directory import Located
 from agentmesh.fabric.frames import decode
+from agentmesh.fabric.host_errors import RESTART_PERIOD_SECONDS, RESTARTS_MAX
+from agentmesh.fabric.hosting import Factory, HostHandle, Member, end_of, readiness
 from agentmesh.fabric.link import Link
-from agentmesh.fabric.peer import Call, Peer
+from agentmesh.fabric.peer import GoneError, Peer
 from agentmesh.fabric.placement import HostSpec, Placer
 from agentmesh.fabric.process import Identity, Status
+from agentmesh.fabric.roster import Roster
 from agentmesh.host.plan import Plan
 from agentmesh.kernel.envelope import CLIENT, FAIL, REPLY, Envelope, agent_type_of
 from agentmesh.sdk.agent import Placement
 
 T = TypeVar("T")
 
+SUSPEND = "suspend"
+"""Why a run ends whose driver is gone: what is open stays open."""
+PING_SECONDS = 5.0
+"""How often a host is asked whether it lives."""
+SILENT_SECONDS = 30.0
+"""How long it may take to answer; a handler that blocks its host's loop does not matter."""
+
 STOP_SECONDS = 0.8
 """How long open turns may take to end when they are told to."""
 CLOSE_SECONDS = 0.8
 """How long a host may take to close its log."""
-
-
-class HostHandle(Protocol):
-    """Calls one host."""
-
-    @property
-    def contact(self) -> object:
-        """What other hosts call it by."""
-
-    def call(self) -> Call:
-        """Return how to send frames to it."""
-
-    async def ready(self) -> bytes:
-        """Wait until it is up; return why it is not, as a described error, or nothing."""
-
-    async def watch(self) -> bytes:
-        """Wait until it ends; return why, as a described error, or nothing."""
-
-    async def status(self) -> Status:
-        """Ask what there is left to do."""
-
-    async def stop_open_work(self, reason: str) -> Status:
-        """Let all open turns end."""
-
-    async def refuse(self, address: str, reason: str) -> None:
-        """Let it take the messages to an agent that can't be placed as dead letters."""
-
-    async def close(self, seconds: float) -> bool:
-        """Let it close its log."""
-
-    def kill(self) -> None:
-        """End it at once."""
-
-
-class Factory(Protocol):
-    """Makes hosts."""
-
-    def create(self, spec: HostSpec, identity: Identity) -> HostHandle:
-        """Start a host; it may take a while until it is ready."""
-
-    def patience(self, placement: Placement) -> float:
-        """Return how many seconds a host with such needs may take to start."""
-
-    def offer(self) -> str:
-        """Say what the cluster has, for errors."""
-
-
-@dataclass
-class _Member:
-    spec: HostSpec
-    identity: Identity
-    handle: HostHandle
-    watching: "asyncio.Task[None]"
-    lost: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,15 +61,31 @@ class Ensemble:
     Args:
         plan: The run.
         factory: Makes hosts.
+        roster: What earlier supervisors of the run decided, and this one will.
+        lives: Tells how many lives of a host have left something.
+        silent_seconds: How long a host may be silent before it is taken for dead.
     """
 
-    def __init__(self, plan: Plan, factory: Factory) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        factory: Factory,
+        roster: Roster,
+        lives: Callable[[str], int] = lambda _host: 0,
+        silent_seconds: float = SILENT_SECONDS,
+    ) -> None:
         self._plan = plan
         self._factory = factory
+        self._roster = roster
+        self._lives = lives
+        self._silent_seconds = silent_seconds
         self._placer = Placer(plan.root)
-        self._members: dict[str, _Member] = {}
-        self._opening: dict[str, asyncio.Task[_Member]] = {}
+        self._placer.restore(roster.hosts.values(), roster.agents)
+        self._restarts: dict[str, deque[float]] = {}
+        self._members: dict[str, Member] = {}
+        self._opening: dict[str, asyncio.Task[Member]] = {}
         self._refused: dict[str, asyncio.Task[None]] = {}
+        self._reasons: dict[str, str] = {}
         self._peers: dict[str, Peer] = {}
         self._ended = asyncio.Event()
         self._answer: Envelope | None = None
@@ -122,9 +96,13 @@ class Ensemble:
     # --- for the driver ---------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start the root's host and send the first message; a problem is reported by `wait`."""
+        """Start the root's host and send the first message; a problem is reported by `wait`.
+
+        Hosts that lived before live again, because their work may not be done.
+        """
+        self._roster.add(self._placer.root)
         try:
-            await self._member(self._placer.root)
+            await asyncio.gather(*(self._member(spec) for spec in self._roster.hosts.values()))
         except AgentMeshError as error:
             self._fail(describe(error))
             return
@@ -141,17 +119,23 @@ class Ensemble:
         """End the run: let messages in flight finish, then everything else, then close logs.
 
         Args:
-            reason: What open turns are told: `stop` or `cancel`.
+            reason: What open turns are told: `stop` or `cancel`; `suspend` for nothing, so that
+                the run can be resumed.
             drain_seconds: How long messages in flight may take.
         """
+        if self._finishing:
+            return
         self._finishing = True
         if drain_seconds > 0 and not self._failure:
             await self._settle(drain_seconds, lambda host: host.status())
         self._full = True
         for opening in self._opening.values():
             opening.cancel()
-        await self._settle(STOP_SECONDS, lambda host: host.stop_open_work(reason))
-        closing = [member.handle.close(CLOSE_SECONDS) for member in self._alive()]
+        suspend = reason == SUSPEND or bool(self._failure)
+        if not suspend:
+            await self._settle(STOP_SECONDS, lambda host: host.stop_open_work(reason))
+        alive = self._alive()
+        closing = [member.handle.close(CLOSE_SECONDS, suspend=suspend) for member in alive]
         await _all_within(CLOSE_SECONDS, closing)
         for member in self._members.values():
             member.watching.cancel()
@@ -172,9 +156,19 @@ class Ensemble:
                 agents[address] = name
         return Located(agents=agents, types=types, contacts=contacts)
 
-    def contact(self, host: str) -> tuple[int, object]:
-        """Say which life a host is in, and what it is called by."""
-        member = self._members[host]
+    async def contact(self, host: str, after: int = 0) -> tuple[int, object]:
+        """Say which life a host is in, later than one, and what it is called by.
+
+        Raises:
+            FabricError: It does not live again.
+        """
+        member = self._members.get(host)
+        if member is not None and member.identity.incarnation <= after:
+            self._on_lost(member, "another host can't reach it")
+        if member is None or member.lost:
+            member = await self._member(self._roster.hosts[host])
+        if member.lost:
+            raise rebuild(self._failure)
         return member.identity.incarnation, member.handle.contact
 
     def deliver(self, data: bytes) -> bytes:
@@ -200,8 +194,9 @@ class Ensemble:
 
     # --- placing ----------------------------------------------------------------------------------
 
-    async def _place(self, address: str, placement: Placement | None) -> tuple[_Member, bool]:
+    async def _place(self, address: str, placement: Placement | None) -> tuple[Member, bool]:
         spec = self._placer.place(address, placement)
+        self._roster.add(spec, "" if spec.whole_type else address)
         try:
             member = await self._member(spec)
         except AgentMeshError as error:
@@ -210,45 +205,58 @@ class Ensemble:
             return await self._refuse(address, error), False
         return member, spec.whole_type and placement is not None
 
-    async def _member(self, spec: HostSpec) -> _Member:
+    async def _member(self, spec: HostSpec) -> Member:
         """Return a host that is up; whoever asks meanwhile waits for the same one."""
         opening = self._opening.get(spec.name)
         if opening is None:
             if self._full:
-                raise _too_late(spec)
+                raise host_errors.too_late(spec)
             opening = self._opening[spec.name] = asyncio.create_task(self._open(spec))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             if opening.cancelled():
-                raise _too_late(spec) from None
+                raise host_errors.too_late(spec) from None
             raise
 
-    async def _open(self, spec: HostSpec) -> _Member:
-        identity = Identity(name=spec.name, incarnation=1)
+    async def _open(self, spec: HostSpec, incarnation: int = 0) -> Member:
+        """Start a host; one that dies while it starts is started again, but not for ever."""
+        life = incarnation or self._lives(spec.name) + 1
+        while True:
+            try:
+                return await self._start_host(spec, Identity(name=spec.name, incarnation=life))
+            except GoneError as error:
+                if self._full or not self._may_restart(spec.name):
+                    raise host_errors.unfit(spec, error) from error
+                life += 1
+
+    async def _start_host(self, spec: HostSpec, identity: Identity) -> Member:
         handle = self._factory.create(spec, identity)
         seconds = self._factory.patience(spec.placement)
         try:
-            problem = await asyncio.wait_for(handle.ready(), seconds)
+            problem = await asyncio.wait_for(readiness(handle), seconds)
         except TimeoutError:
             handle.kill()
-            raise _unplaceable(spec, seconds, self._factory.offer()) from None
+            raise host_errors.unplaceable(spec, seconds, self._factory.offer()) from None
         except asyncio.CancelledError:
             handle.kill()
             raise
+        except GoneError:
+            raise
         except AgentMeshError as error:
-            raise _unfit(spec, error) from error
+            raise host_errors.unfit(spec, error) from error
         if problem:
             handle.kill()
-            raise _unfit(spec, rebuild(problem))
-        member = _Member(spec, identity, handle, asyncio.create_task(self._watch(spec.name)))
+            raise host_errors.unfit(spec, rebuild(problem))
+        member = Member(spec, identity, handle, asyncio.create_task(self._watch(spec.name)))
         self._members[spec.name] = member
         return member
 
-    async def _refuse(self, address: str, error: AgentMeshError) -> _Member:
+    async def _refuse(self, address: str, error: AgentMeshError) -> Member:
         """Let the root's host take the messages of an agent that can't be placed."""
         root = await self._member(self._placer.root)
         if address not in self._refused:
+            self._reasons[address] = str(error)
             telling = root.handle.refuse(address, str(error))
             self._refused[address] = asyncio.ensure_future(telling)
         await asyncio.shield(self._refused[address])
@@ -259,21 +267,60 @@ class Ensemble:
     async def _watch(self, name: str) -> None:
         await asyncio.sleep(0)  # so that the member is known
         member = self._members[name]
+        ends = asyncio.ensure_future(end_of(member.handle))
         try:
-            problem = await member.handle.watch()
+            while not ends.done():
+                await asyncio.wait([ends], timeout=PING_SECONDS)
+                if not ends.done():
+                    await asyncio.wait_for(readiness(member.handle), self._silent_seconds)
+            problem = ends.result()
+        except TimeoutError:
+            self._on_lost(member, f"it has not answered for {self._silent_seconds:g} s")
         except AgentMeshError as error:
             self._on_lost(member, error.what)
         else:
             if problem:
                 self._fail(problem)
+        finally:
+            ends.cancel()
 
-    def _on_lost(self, member: _Member, reason: str) -> None:
-        """Say that a host has died: the run fails, as nobody restores its agents."""
+    def _on_lost(self, member: Member, reason: str) -> None:
+        """Let a successor take up the work of a host that has died, unless that is hopeless."""
         if member.lost:
             return
         member.lost = True
-        if not self._finishing:
-            self._fail(describe(_lost(member, reason)))
+        name = member.spec.name
+        if self._finishing:
+            return
+        if not self._may_restart(name):
+            self._fail(describe(host_errors.lost(member, reason)))
+            return
+        self._opening[name] = asyncio.create_task(self._open_again(member))
+        self._opening[name].add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    def _may_restart(self, name: str) -> bool:
+        """Tell whether a host has not died too often of late."""
+        now = time.monotonic()
+        recent = self._restarts.setdefault(name, deque(maxlen=RESTARTS_MAX))
+        hopeless = len(recent) == RESTARTS_MAX and now - recent[0] < RESTART_PERIOD_SECONDS
+        recent.append(now)
+        return not hopeless
+
+    async def _open_again(self, lost: Member) -> Member:
+        lost.handle.kill()  # it may only have been silent
+        try:
+            member = await self._open(lost.spec, lost.identity.incarnation + 1)
+        except AgentMeshError as error:
+            self._fail(describe(error))
+            raise
+        if lost.spec.name == self._placer.root.name:
+            for address, reason in self._reasons.items():
+                await member.handle.refuse(address, reason)
+        peer = self._peers.get(lost.spec.name)
+        if peer is not None:
+            peer.link.peer_restarted(member.identity.incarnation)
+            peer.connect(member.handle.call())
+        return member
 
     def _fail(self, failure: bytes) -> None:
         if not self._failure:
@@ -282,7 +329,7 @@ class Ensemble:
 
     # --- ending -----------------------------------------------------------------------------------
 
-    def _alive(self) -> list[_Member]:
+    def _alive(self) -> list[Member]:
         return [member for member in self._members.values() if not member.lost]
 
     async def _statuses(self) -> list[Status]:
@@ -337,51 +384,3 @@ async def _all_within(seconds: float, work: Sequence[Awaitable[T]]) -> list[T]:
     for task in late:
         task.cancel()
     return [task.result() for task in tasks if task in done and task.exception() is None]
-
-
-def _unplaceable(spec: HostSpec, seconds: float, offer: str) -> FabricError:
-    return FabricError(
-        f"Ray found no place within {seconds:g} s for a host of {spec.agent_type}, which needs "
-        f"{needs(spec.placement)}. {offer}",
-        cause="Usually no node has that much, or others hold it.",
-        fix="Ask for less in @am.agent(...), add nodes, or raise num_cpus of a local Ray.",
-        agent_type=spec.agent_type,
-    )
-
-
-def _too_late(spec: HostSpec) -> FabricError:
-    return FabricError(
-        f"The run ended before a host of {spec.agent_type} was up.",
-        cause="The workflow had returned, or failed, while messages to it were under way.",
-        fix="Await a reply in the workflow, or give the run more time to drain.",
-        agent_type=spec.agent_type,
-    )
-
-
-def _unfit(spec: HostSpec, problem: Exception) -> FabricError:
-    return FabricError(
-        f"The host of {spec.agent_type} could not start: {problem}", agent_type=spec.agent_type
-    )
-
-
-def _lost(member: _Member, reason: str) -> FabricError:
-    return FabricError(
-        f"The host {member.spec.name} (agents of type {member.spec.agent_type}) has died: {reason}",
-        cause="Usually its process was killed, ran out of memory, or its node went away.",
-        fix="What happened until then is in the journal: `agentmesh show`. Ray's own logs say "
-        "more: `ray logs`, or its session folder.",
-        host=member.spec.name,
-    )
-
-
-def needs(placement: Placement) -> str:
-    """Say what a placement asks for, as it is written in `@am.agent(...)`."""
-    asked = {
-        "num_cpus": placement.num_cpus,
-        "num_gpus": placement.num_gpus,
-        "memory_bytes": placement.memory_bytes,
-        "resources": dict(placement.resources) or None,
-        "label_selector": dict(placement.label_selector) or None,
-    }
-    shown = [f"{name}={value!r}" for name, value in asked.items() if value is not None]
-    return ", ".join(shown) or "no resources"

@@ -67,9 +67,9 @@ class HostActor:
         return self._process.stop_open_work(reason)
 
     @ray.method(concurrency_group="control")
-    def close(self, seconds: float) -> bool:
+    def close(self, seconds: float, suspend: bool) -> bool:  # noqa: FBT001 - a remote call
         """Write what is left and close the log; return whether that was done in time."""
-        return self._process.close(seconds)
+        return self._process.close(seconds, suspend=suspend)
 
     @ray.method(concurrency_group="watch")
     def watch(self) -> bytes:

@@ -24,3 +24,5 @@ class RayOptions:
     """How long Ray may take to start a host whose resources some node has."""
     infeasible_seconds: float = 10.0
     """How long to wait for a node that has the resources when none has them now."""
+    silent_seconds: float = 30.0
+    """How long a host may be silent before it is taken for dead and replaced."""

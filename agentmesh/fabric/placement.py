@@ -6,7 +6,8 @@ live on the root's host.
 """
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from agentmesh.kernel.envelope import agent_type_of
@@ -65,6 +66,24 @@ class Placer:
             return spec
         spec = self._agents[address] = self._next_place(agent_type, placement)
         return spec
+
+    def restore(self, hosts: Iterable[HostSpec], agents: Mapping[str, str]) -> None:
+        """Take in what an earlier supervisor decided.
+
+        Args:
+            hosts: Oldest first.
+            agents: Host by address, of agents that were placed one by one.
+        """
+        known = {spec.name: spec for spec in hosts}
+        self._names.update(known)
+        for spec in known.values():
+            if spec.whole_type:
+                self._types[spec.agent_type] = spec
+        held = Counter(agents.values())
+        for address, name in agents.items():
+            spec = self._agents[address] = known[name]
+            free = (spec.placement.per_host or 1) - held[name]
+            self._open[spec.agent_type] = (spec, free)
 
     def _next_place(self, agent_type: str, placement: Placement) -> HostSpec:
         spec, free = self._open.get(agent_type, (None, 0))

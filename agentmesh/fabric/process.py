@@ -24,11 +24,17 @@ from agentmesh.fabric.frames import decode
 from agentmesh.fabric.host_loop import HostLoop
 from agentmesh.fabric.link import Link
 from agentmesh.fabric.peer import Call, Peer
+from agentmesh.host.checkpoints import Checkpoints
 from agentmesh.host.engine import Host
 from agentmesh.host.entry import load
 from agentmesh.host.plan import Entry, Plan
+from agentmesh.host.recovery import recover
+from agentmesh.journal.directory import RunDirectory
+from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.log import LogWriter
+from agentmesh.journal.redaction import Redactor
 from agentmesh.journal.store import Store
+from agentmesh.journal.succession import Succession
 from agentmesh.kernel.endings import STOP
 from agentmesh.kernel.envelope import CLIENT, Envelope, agent_type_of
 from agentmesh.sdk.agent import Placement
@@ -72,8 +78,10 @@ class Calls(Protocol):
     ) -> None:
         """Ask the supervisor where agents live."""
 
-    def contact(self, host: str, then: Callable[[tuple[int, object] | Exception], None]) -> None:
-        """Ask the supervisor which life a host is in, and what it is called by."""
+    def contact(
+        self, host: str, after: int, then: Callable[[tuple[int, object] | Exception], None]
+    ) -> None:
+        """Ask the supervisor which life a host is in, later than one, and what it is called by."""
 
     def call_of(self, contact: object) -> Call:
         """Return how to send frames to a host, given what it is called by."""
@@ -106,7 +114,9 @@ class HostProcess:
         self._directory = Directory(identity.name)
         self._closing = self._closed = False
         ambient.install()
-        self._run, self._log = _open(identity, plan)
+        opened = _open(identity, plan)
+        self._run, self._log = opened.run, opened.log
+        keeper = Checkpoints(opened.directory, opened.log, opened.redactor, self._in_flight)
         _spare_the_collector()
         self._loop = HostLoop()
         self._calls = calls(self._loop)
@@ -119,7 +129,12 @@ class HostProcess:
             is_local=self._directory.is_local,
             on_client=lambda envelope: self._peer(CLIENT).send([envelope]),
             on_failure=self._on_failure,
+            keeper=keeper,
         )
+        if opened.succession is not None:
+            encoder = BodyEncoder(opened.redactor, opened.directory.blobs())
+            recover(self._engine, opened.succession, opened.log, encoder, keeper)
+            opened.succession.close()
         threading.Thread(target=self._loop.run_forever, name="agentmesh-host", daemon=True).start()
 
     # --- called on Ray's threads ------------------------------------------------------------------
@@ -146,14 +161,18 @@ class HostProcess:
         """Wait until the host ends; return why as a described error, or nothing if it is closed."""
         return self._failure.result()
 
-    def close(self, seconds: float) -> bool:
+    def close(self, seconds: float, *, suspend: bool = False) -> bool:
         """Write what is left, close the log and end the loop.
+
+        Args:
+            seconds: How long that may take.
+            suspend: Leave open what is open, for whoever resumes the run.
 
         Returns:
             Whether the log could be closed in time.
         """
         closed: Future[None] = Future()
-        self._loop.call_soon_threadsafe(self._close, closed)
+        self._loop.call_soon_threadsafe(self._close, closed, suspend)
         try:
             closed.result(seconds)
         except TimeoutError:
@@ -201,7 +220,7 @@ class HostProcess:
             peer = Peer(link, self, self._loop, time.time_ns, self._on_gone)
             self._peers[name] = peer
             if ask:
-                self._calls.contact(name, partial(self._on_contact, peer))
+                self._calls.contact(name, 0, partial(self._on_contact, peer))
         return peer
 
     def _on_contact(self, peer: Peer, contact: tuple[int, object] | Exception) -> None:
@@ -213,7 +232,16 @@ class HostProcess:
         peer.connect(self._calls.call_of(callee))
 
     def _on_gone(self, peer: Peer, error: Exception) -> None:
-        self._calls.gone(peer.link.peer, peer.link.peer_incarnation, str(error))
+        """Tell the supervisor that a host is dead, and wait for its successor."""
+        name, life = peer.link.peer, peer.link.peer_incarnation
+        self._calls.gone(name, life, str(error))
+        self._calls.contact(name, life, partial(self._on_contact, peer))
+
+    def _in_flight(self) -> list[Envelope]:
+        """Return what has left the engine, and is not known to be journaled elsewhere."""
+        peers = self._peers.values()
+        sent = [each for peer in peers for each in peer.link.outgoing.envelopes]
+        return [*sent, *self._directory.envelopes]
 
     # --- on the loop: routing ---------------------------------------------------------------------
 
@@ -271,14 +299,15 @@ class HostProcess:
         if not self._failure.done():
             self._failure.set_result(describe(error))
 
-    def _close(self, closed: "Future[None]") -> None:
+    def _close(self, closed: "Future[None]", suspend: bool) -> None:  # noqa: FBT001 - a callback
         if not self._closing:
             self._closing = True
-            self._closer = self._loop.create_task(self._end(closed))
+            self._closer = self._loop.create_task(self._end(closed, suspend=suspend))
 
-    async def _end(self, closed: "Future[None]") -> None:
+    async def _end(self, closed: "Future[None]", *, suspend: bool) -> None:
         try:
-            await self._end_turns()
+            if not suspend:
+                await self._end_turns()
             await self._engine.close()
             for peer in self._peers.values():
                 peer.close()
@@ -312,14 +341,30 @@ def _spare_the_collector() -> None:
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
-def _open(identity: Identity, plan: Plan) -> tuple[RunContext, LogWriter]:
-    """Import the program and start this host's log."""
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    """What a host has to begin with."""
+
+    run: RunContext
+    directory: RunDirectory
+    redactor: Redactor
+    log: LogWriter
+    succession: Succession | None
+
+
+def _open(identity: Identity, plan: Plan) -> _Opened:
+    """Import the program, read what earlier lives left, and start this life's log."""
     program, _ = load(found_here(plan.entry))
     store = Store(plan.store)
     directory = store.attach(plan.run_id)
     redactor = store.redactor_for(directory.info)
-    log = directory.log_writer(identity.name, redactor)
-    return plan.context(program, redactor), log
+    succession, life = None, None
+    if identity.incarnation > 1:
+        succession = Succession(directory, identity.name, identity.incarnation)
+        life = succession.life
+    log = directory.log_writer(identity.name, redactor, life=life)
+    run = plan.context(program, redactor)
+    return _Opened(run=run, directory=directory, redactor=redactor, log=log, succession=succession)
 
 
 def found_here(entry: Entry) -> Entry:

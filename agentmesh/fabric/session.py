@@ -1,7 +1,9 @@
 """One run's supervisor as the driver sees it: started, asked, ended, and nothing left behind."""
 
 import contextlib
+import secrets
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -9,13 +11,17 @@ import ray
 
 from agentmesh.errors import FabricError
 from agentmesh.fabric import supervisor
-from agentmesh.fabric.calls import first_line, sorted_out
+from agentmesh.fabric.calls import sorted_out
 from agentmesh.fabric.cluster import connected
 from agentmesh.fabric.ensemble import CLOSE_SECONDS, STOP_SECONDS, Report
+from agentmesh.fabric.hosting import ASK_AGAIN_SECONDS
 from agentmesh.fabric.options import RayOptions
+from agentmesh.fabric.peer import GoneError, UnavailableError
 from agentmesh.fabric.supervisor import Environment, SupervisorActor, namespace_of
 from agentmesh.host.plan import Plan
 
+SUPERVISORS_MAX = 5
+"""How many supervisors one driver replaces."""
 START_SECONDS = 60.0
 """How long Ray may take to start the supervisor."""
 GONE_SECONDS = 2.0
@@ -28,11 +34,15 @@ class Session:
     Args:
         plan: The run.
         options: Where Ray is.
+        resumes: Whether the run has begun before.
     """
 
-    def __init__(self, plan: Plan, options: RayOptions) -> None:
+    def __init__(self, plan: Plan, options: RayOptions, *, resumes: bool = False) -> None:
         self._plan = plan
         self._options = options
+        self._resumes = resumes
+        self._supervisors = 0
+        self._started = False
         self._stack = contextlib.ExitStack()
         self._supervisor: Any = None
         self._finished = False
@@ -48,7 +58,10 @@ class Session:
         with self._stack:
             env_vars = self._stack.enter_context(connected(self._options, seed))
             self._stack.callback(self._clear)
-            self._start(Environment(options=self._options, env_vars=env_vars))
+            self._environment = Environment(options=self._options, env_vars=env_vars)
+            if self._resumes:
+                self._end_leftovers()
+            self._start()
             self._stack = self._stack.pop_all()
         return self
 
@@ -63,17 +76,47 @@ class Session:
             self._finish("cancel" if kind is not None else "stop", 0.0)
 
     def wait(self, seconds: float, *, events: bool) -> Report:
-        """Wait until the run has ended, but not longer than so many seconds."""
-        ref = self._supervisor.wait.remote(seconds, events=events)
-        return cast("Report", self._get(ref, seconds + START_SECONDS))
+        """Wait until the run has ended, but not longer than so many seconds.
+
+        A supervisor that has died is replaced: its hosts die with it, and the new one's take
+        up their work.
+        """
+        try:
+            if not self._started:
+                self._get_again(self._supervisor.start.remote, START_SECONDS)
+                self._started = True
+            answer = self._get_again(
+                lambda: self._supervisor.wait.remote(seconds, events=events),
+                seconds + START_SECONDS,
+            )
+        except GoneError as error:
+            if self._supervisors > SUPERVISORS_MAX:
+                raise _dead(error) from error
+            self._end_leftovers()
+            self._start()
+            return Report()
+        return cast("Report", answer)
 
     def drain(self) -> None:
         """Let messages in flight finish, then end everything."""
         self._finish("stop", self._plan.drain_seconds)
 
-    def _start(self, environment: Environment) -> None:
+    def _end_leftovers(self) -> None:
+        """Kill what is left of an earlier supervisor, so that nothing is done twice for long.
+
+        What can't be reached is no danger: it will find its fence.
+        """
+        namespace = namespace_of(self._plan.run_id)
+        for name in _names_in(namespace):
+            with contextlib.suppress(ValueError, ray.exceptions.RayError):
+                ray.kill(ray.get_actor(name, namespace=namespace))
+
+    def _start(self) -> None:
+        environment = self._environment
+        self._supervisors += 1
+        self._started = False
         actor = ray.remote(SupervisorActor).options(
-            name=supervisor.NAME,
+            name=f"{supervisor.NAME}/{secrets.token_hex(4)}",
             namespace=namespace_of(self._plan.run_id),
             lifetime="detached",
             num_cpus=0,
@@ -82,7 +125,6 @@ class Session:
             runtime_env={"env_vars": environment.env_vars} if environment.env_vars else None,
         )
         self._supervisor = actor.remote(self._plan, environment)
-        self._supervisor.start.remote()
 
     def _finish(self, reason: str, drain_seconds: float) -> None:
         if self._finished or self._supervisor is None:
@@ -91,6 +133,17 @@ class Session:
         seconds = drain_seconds + STOP_SECONDS + CLOSE_SECONDS + 1.0
         with contextlib.suppress(FabricError):
             self._get(self._supervisor.finish.remote(reason, drain_seconds), seconds)
+
+    def _get_again(self, call: Callable[[], Any], seconds: float) -> object:
+        """Ask until there is an answer: asking twice does no harm."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                return self._get(call(), max(0.1, until - time.monotonic()))
+            except UnavailableError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(ASK_AGAIN_SECONDS)
 
     def _get(self, ref: Any, seconds: float) -> object:
         try:
@@ -102,7 +155,7 @@ class Session:
                 fix="Look at `ray status`; what was journaled is safe.",
             ) from error
         except ray.exceptions.RayError as error:
-            raise _dead(error) from error
+            raise sorted_out(error) from error
 
     def _clear(self) -> None:
         """Kill the supervisor, with it its hosts, and wait until their names are free."""
@@ -122,8 +175,9 @@ def _names_in(namespace: str) -> list[str]:
 
 def _dead(error: Exception) -> FabricError:
     return FabricError(
-        f"The run's supervisor has died: {first_line(sorted_out(error))}.",
+        f"The run's supervisor has died {SUPERVISORS_MAX} times: {error}",
         cause="Usually agentmesh or the program can't be imported on the cluster, or the node "
         "of the supervisor went away.",
-        fix="Install agentmesh on all nodes, in the version used here; Ray's logs say more.",
+        fix="Install agentmesh on all nodes, in the version used here; Ray's logs say more. "
+        "Nothing is lost: `agentmesh resume` goes on.",
     )

@@ -11,6 +11,7 @@ puts the client's few frames in order.
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import ray
@@ -18,13 +19,16 @@ import ray
 from agentmesh.errors import AgentMeshError, describe
 from agentmesh.fabric.calls import call_of, sorted_out
 from agentmesh.fabric.directory import Located
-from agentmesh.fabric.ensemble import Ensemble, Report
+from agentmesh.fabric.ensemble import SUSPEND, Ensemble, Report
 from agentmesh.fabric.host_actor import GROUPS, HostActor
 from agentmesh.fabric.options import RayOptions
 from agentmesh.fabric.peer import Call
 from agentmesh.fabric.placement import HostSpec
 from agentmesh.fabric.process import Identity, Status
+from agentmesh.fabric.roster import Roster
 from agentmesh.host.plan import Plan
+from agentmesh.journal.store import Store
+from agentmesh.journal.succession import lives
 from agentmesh.kernel.envelope import CLIENT
 from agentmesh.sdk.agent import Placement
 
@@ -58,14 +62,23 @@ class SupervisorActor:
 
     def __init__(self, plan: Plan, environment: Environment) -> None:
         self._plan = plan
-        self._ensemble = Ensemble(plan, RayFactory(plan, environment))
+        directory = Store(plan.store).attach(plan.run_id)
+        self._ensemble = Ensemble(
+            plan,
+            RayFactory(plan, environment),
+            Roster(directory),
+            lives=partial(lives, directory),
+            silent_seconds=environment.options.silent_seconds,
+        )
         self._asked = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start the root's host and send the first message."""
+        """Start the root's host and send the first message; more than once does no harm."""
+        if self._tasks:
+            return
         self._tasks.append(asyncio.create_task(self._watch_driver()))
-        await self._ensemble.start()
+        self._tasks.append(asyncio.create_task(self._ensemble.start()))
 
     async def wait(self, seconds: float, *, events: bool = False) -> Report:
         """Wait until the run has ended, but not longer than so many seconds."""
@@ -84,11 +97,14 @@ class SupervisorActor:
         except AgentMeshError as error:
             return describe(error)
 
-    async def contact(self, host: str) -> tuple[int, object]:
-        """Say which life a host is in, and what it is called by."""
+    async def contact(self, host: str, after: int) -> tuple[int, object] | bytes:
+        """Say which life a host is in, later than one, and what it is called by."""
         if host == CLIENT:
             return 1, ray.get_runtime_context().current_actor
-        return self._ensemble.contact(host)
+        try:
+            return await self._ensemble.contact(host, after)
+        except AgentMeshError as error:
+            return describe(error)
 
     async def deliver(self, frame: bytes) -> bytes:
         """Take in a frame with answers for the client."""
@@ -99,12 +115,12 @@ class SupervisorActor:
         self._ensemble.gone(host, incarnation, reason)
 
     async def _watch_driver(self) -> None:
-        """End everything when nobody has asked for too long."""
+        """Suspend the run when nobody has asked for too long: it can be resumed."""
         with contextlib.suppress(TimeoutError):
             while True:
                 await asyncio.wait_for(self._asked.wait(), LEASE_SECONDS)
                 self._asked.clear()
-        await self._ensemble.finish("stop", 0.0)
+        await self._ensemble.finish(SUSPEND, 0.0)
         ray.kill(ray.get_runtime_context().current_actor)
 
 
@@ -126,7 +142,7 @@ class RayFactory:
         """Start a host; it may take a while until it is ready."""
         placement = spec.placement
         options: dict[str, Any] = {
-            "name": f"host/{spec.name}",
+            "name": f"host/{spec.name}/{identity.incarnation}",
             "namespace": namespace_of(self._plan.run_id),
             "num_cpus": placement.num_cpus or 0,
             "num_gpus": placement.num_gpus or 0,
@@ -197,9 +213,9 @@ class RayHost:
         """Let it take the messages to an agent that can't be placed as dead letters."""
         await _result(self._handle.refuse.remote(address, reason))
 
-    async def close(self, seconds: float) -> bool:
+    async def close(self, seconds: float, *, suspend: bool) -> bool:
         """Let it close its log."""
-        return cast("bool", await _result(self._handle.close.remote(seconds)))
+        return cast("bool", await _result(self._handle.close.remote(seconds, suspend)))
 
     def kill(self) -> None:
         """End it at once."""

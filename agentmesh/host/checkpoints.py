@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
 from msgspec.structs import replace
 
 from agentmesh.errors import AgentMeshError
@@ -112,6 +111,8 @@ class Checkpoints:
             self.guard()
             self._log.roll(self._folder / EVENTS / f"{self._host}-{number}.log", number)
         except AgentMeshError as error:
+            import structlog  # late: it takes a while, and most hosts never need it
+
             structlog.get_logger("agentmesh").warning(
                 "no snapshot could be taken; recovery would take longer",
                 host=self._host,

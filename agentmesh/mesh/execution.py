@@ -115,7 +115,11 @@ class Execution:
                 keep=self._options.keep_ray,
             )
             return fabric_driver.run(
-                self._plan, self._directory, options=chosen, on_progress=on_progress
+                self._plan,
+                self._directory,
+                options=chosen,
+                resumes=self._resumes,
+                on_progress=on_progress,
             )
         return self._drive_here(on_progress)
 

@@ -1,0 +1,87 @@
+"""What a supervisor needs of hosts, and of whoever makes them: no word of Ray."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from agentmesh.fabric.peer import Call, UnavailableError
+from agentmesh.fabric.placement import HostSpec
+from agentmesh.fabric.process import Identity, Status
+from agentmesh.sdk.agent import Placement
+
+
+class HostHandle(Protocol):
+    """Calls one host."""
+
+    @property
+    def contact(self) -> object:
+        """What other hosts call it by."""
+
+    def call(self) -> Call:
+        """Return how to send frames to it."""
+
+    async def ready(self) -> bytes:
+        """Wait until it is up; return why it is not, as a described error, or nothing."""
+
+    async def watch(self) -> bytes:
+        """Wait until it ends; return why, as a described error, or nothing."""
+
+    async def status(self) -> Status:
+        """Ask what there is left to do."""
+
+    async def stop_open_work(self, reason: str) -> Status:
+        """Let all open turns end."""
+
+    async def refuse(self, address: str, reason: str) -> None:
+        """Let it take the messages to an agent that can't be placed as dead letters."""
+
+    async def close(self, seconds: float, *, suspend: bool) -> bool:
+        """Let it close its log; leave open what is open, if it is to be resumed."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+class Factory(Protocol):
+    """Makes hosts."""
+
+    def create(self, spec: HostSpec, identity: Identity) -> HostHandle:
+        """Start a host; it may take a while until it is ready."""
+
+    def patience(self, placement: Placement) -> float:
+        """Return how many seconds a host with such needs may take to start."""
+
+    def offer(self) -> str:
+        """Say what the cluster has, for errors."""
+
+
+@dataclass
+class Member:
+    """A host of the run, in one of its lives."""
+
+    spec: HostSpec
+    identity: Identity
+    handle: HostHandle
+    watching: "asyncio.Task[None]"
+    lost: bool = False
+
+
+async def readiness(handle: HostHandle) -> bytes:
+    """Wait until a host is up, and return why it is not, or nothing."""
+    while True:
+        try:
+            return await handle.ready()
+        except UnavailableError:
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+
+async def end_of(handle: HostHandle) -> bytes:
+    """Wait until a host ends; return why, as a described error, or nothing."""
+    while True:
+        try:
+            return await handle.watch()
+        except UnavailableError:
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+
+ASK_AGAIN_SECONDS = 0.2
