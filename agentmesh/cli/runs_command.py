@@ -13,7 +13,7 @@ STATUS_STYLES = {
     "done": "green",
     "failed": "red",
     "cancelled": "yellow",
-    "lost": "red",
+    "interrupted": "red",
     "running": "cyan",
 }
 

@@ -8,6 +8,7 @@ BLOBS = "blobs"
 SNAPSHOTS = "snapshots"
 FENCES = "fences"
 DRIVER = "driver.json"
+LOCK = "driver.lock"
 SEALED = "events.parquet"
 
 

@@ -27,8 +27,9 @@ from agentmesh.journal import strings
 from agentmesh.journal.blobs import Blobs
 from agentmesh.journal.files import Files, join
 from agentmesh.journal.framing import LogHeader
+from agentmesh.journal.lease import Holder, driver_of
 from agentmesh.journal.lineage import counting_bytes
-from agentmesh.journal.places import EVENTS, SEALED, unusable
+from agentmesh.journal.places import EVENTS, INFO, SEALED, unusable
 from agentmesh.journal.query import query
 from agentmesh.journal.reading import LogReader
 from agentmesh.journal.records import (
@@ -38,7 +39,7 @@ from agentmesh.journal.records import (
     kind_of,
 )
 from agentmesh.journal.resolving import Resolvable, resolved
-from agentmesh.journal.run_info import RunInfo
+from agentmesh.journal.run_info import RunInfo, load_info
 from agentmesh.journal.sealing import Sealed, write_sealed
 from agentmesh.journal.sources import LogSource, MemorySegment, Segment, merged_steps
 from agentmesh.journal.table import Row, batches, rows_of, schema
@@ -73,6 +74,37 @@ class Run:
         """Whether all of the run is in one Parquet file."""
         stored, logs = self._sources()
         return stored is not None and not logs
+
+    @property
+    def was_sealed(self) -> bool:
+        """Whether it was sealed at some time; looks at no log."""
+        return self._files.exists(join(self.path, SEALED))
+
+    @property
+    def driver(self) -> Holder | None:
+        """Who drives the run, or did until it died; None if nobody holds it.
+
+        Raises:
+            StoreError: That can't be read.
+        """
+        try:
+            return driver_of(self._files, self.path)
+        except OSError as error:
+            raise unusable(self.path, "can't be read", error) from error
+
+    def current_info(self) -> RunInfo:
+        """Return what `run.json` says by now.
+
+        Raises:
+            StoreError: It can't be read any more.
+            JournalDamagedError: It is damaged.
+        """
+        path = join(self.path, INFO)
+        try:
+            self.info = load_info(self._files.read(path), path)
+        except OSError as error:
+            raise unusable(path, "can't be read", error) from error
+        return self.info
 
     @property
     def torn(self) -> dict[str, int]:

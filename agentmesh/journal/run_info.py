@@ -17,10 +17,9 @@ RUNNING: Final = "running"
 DONE: Final = "done"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
-LOST: Final = "lost"
 
-Status = Literal["running", "done", "failed", "cancelled", "lost"]
-"""`lost`: the driver went away without saying how the run ended."""
+Status = Literal["running", "done", "failed", "cancelled"]
+"""As its driver said last: a driver that is killed leaves `running` behind."""
 
 
 class EntryPoint(msgspec.Struct, frozen=True):

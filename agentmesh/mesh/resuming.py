@@ -4,22 +4,26 @@ Everything a run is made of is in its journal, so that this process needs the st
 program, and nothing from whoever drove it before.
 """
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from agentmesh.errors import ResumeError
+from agentmesh.errors import AgentMeshError, ResumeError, UnknownAgentError
 from agentmesh.host.entry import load, refuse_while_importing
-from agentmesh.host.plan import Plan
+from agentmesh.host.plan import Entry, Plan
 from agentmesh.journal import strings
+from agentmesh.journal.lease import held
 from agentmesh.journal.redaction import DEFAULT_PATTERNS
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import LATEST, Store
+from agentmesh.kernel.cell import RULES
 from agentmesh.mesh import environment
+from agentmesh.mesh.condition import has_ended, is_over
 from agentmesh.mesh.execution import LOCAL, Execution, Progress
-from agentmesh.mesh.options import RunOptions, store_location
-from agentmesh.mesh.outcome import Outcome, has_answered
+from agentmesh.mesh.options import LOCAL_VARIABLE, RunOptions, store_location, wants_local
+from agentmesh.mesh.outcome import Outcome
 from agentmesh.mesh.replaying import entry_from
 from agentmesh.sdk.agent import DEFINED, AgentType
 
@@ -50,7 +54,9 @@ def resume(
         What the workflow returned.
 
     Raises:
-        ResumeError: It has ended, somebody else drives it, or its code is not the same.
+        ResumeError: It has ended, its time is over, somebody else drives it, or its code or
+            this process is not what it began with.
+        JournalDamagedError: A file that is needed is damaged.
         RemoteError: The workflow raised; also an instance of the builtin it raised.
         AgentMeshError: The run could not go on.
     """
@@ -78,6 +84,14 @@ def execute_again(
     with Store(plan.store).open_run(plan.run_id) as run:
         driver = run.info.driver
     chosen = replace(options, local=driver == LOCAL)
+    if wants_local(chosen) != (driver == LOCAL):
+        raise ResumeError(
+            f"The run {plan.run_id} was on Ray, and {LOCAL_VARIABLE} is set: it would have to go "
+            "on without.",
+            cause="Its agents are in the journals of several hosts, which only Ray brings back.",
+            fix=f"Unset {LOCAL_VARIABLE}.",
+            run=plan.run_id,
+        )
     return Execution(plan, workflow, chosen, resumes=True).run(on_progress)
 
 
@@ -87,14 +101,15 @@ def plan_again(
     """Return the plan of a run that can be gone on with, and its workflow.
 
     Raises:
-        ResumeError: It has ended, its time is over, or its code is not the same.
+        ResumeError: It has ended, its time is over, somebody drives it, or its code or this
+            process is not what it began with.
     """
-    location = store_location(options.store)
-    with Store(location).open_run(name) as run:
+    with Store(store_location(options.store)).open_run(name) as run:
         _check(run)
         info = run.info
-    entry = entry_from(info, program)
-    _, workflow = load(entry)
+        location = str(Path(run.path).parent) if _is_path(name) else store_location(options.store)
+    _check_process(info)
+    entry, workflow = _load(info, program)
     _check_code(info)
     plan = Plan(
         run_id=info.id,
@@ -115,16 +130,21 @@ def plan_again(
     return plan, workflow
 
 
+def _is_path(name: str | Path) -> bool:
+    return os.sep in str(name)
+
+
 def _check(run: Run) -> None:
     """Refuse what can't be gone on with.
 
     Raises:
-        ResumeError: The run has ended, or its time is over.
-        JournalDamagedError: Its journal is damaged.
+        ResumeError: The run has ended, its time is over, or somebody drives it.
     """
     info = run.info
-    root = f"{info.workflow}/root"
-    if run.sealed or has_answered(run, root):
+    holder = run.driver
+    if holder is not None and not holder.is_dead:
+        raise held(info.id, holder)
+    if has_ended(run, info):
         raise ResumeError(
             f"The run {info.id} has ended: {info.status}.",
             cause="Its workflow has returned, failed, or was cancelled; nothing is left to do.",
@@ -132,15 +152,106 @@ def _check(run: Run) -> None:
             run=info.id,
             status=info.status,
         )
-    late = time.time_ns() / 1e9 - info.created_at_ns / 1e9 - info.deadline_seconds
-    if info.deadline_seconds and late > 0:
+    if is_over(info):
+        late = time.time_ns() / 1e9 - info.created_at_ns / 1e9 - info.deadline_seconds
         raise ResumeError(
-            f"The run {info.id} had {info.deadline_seconds:g} s, and they were over {late:.0f} s "
-            "ago.",
+            f"The time of the run {info.id} is over: it had {info.deadline_seconds:g} s, which "
+            f"ended {late:.0f} s ago.",
             cause="A deadline counts from the run's beginning, whether anybody drives it or not.",
-            fix="Start a new run, with a longer deadline: @am.workflow(deadline=...).",
+            fix="Start a new run, with a longer deadline: `agentmesh run --deadline 8h`, or "
+            "@am.workflow(deadline=...).",
             run=info.id,
         )
+
+
+def _check_process(info: RunInfo) -> None:
+    """Refuse an interpreter in which the run would not do the same; warn where that is likely.
+
+    Raises:
+        ResumeError: Python, agentmesh or the hash seed is another one.
+    """
+    here = environment.python_version()
+    if info.python and _minor(info.python) != _minor(here):
+        raise _unlike(
+            info,
+            f"under Python {info.python}; this is Python {here}",
+            f"Resume it with Python {_minor(info.python)}.",
+        )
+    if info.rules and info.rules != RULES:
+        raise _unlike(
+            info,
+            f"under scheduling rules {info.rules}, of agentmesh {info.agentmesh}; this version "
+            f"knows {RULES}",
+            f"Install agentmesh=={info.agentmesh} to resume it.",
+        )
+    other_seed = info.hash_fingerprint != environment.hash_fingerprint()
+    if info.driver == LOCAL and info.hash_seed is not None and other_seed:
+        raise _unlike(
+            info,
+            f"under the hash seed {info.hash_seed}, which this process does not have",
+            f"`agentmesh resume {info.id}` starts itself again under it; or start Python with "
+            f"PYTHONHASHSEED={info.hash_seed}.",
+        )
+    changed = [
+        f"{name} {version} -> {environment.packages().get(name, 'none')}"
+        for name, version in info.packages.items()
+        if environment.packages().get(name) != version
+    ]
+    if info.driver == LOCAL and info.hash_seed is None and other_seed:
+        changed.append("the hash seed, which is not recorded")
+    if changed:
+        import structlog
+
+        structlog.get_logger("agentmesh").warning(
+            "the run began otherwise; if it does something else now, recovery stops and says so",
+            run=info.id,
+            changed=changed,
+        )
+
+
+def _unlike(info: RunInfo, what: str, fix: str) -> ResumeError:
+    return ResumeError(
+        f"The run {info.id} began {what}.",
+        cause="Recovery repeats what open turns did, which another interpreter may do otherwise: "
+        "the order of sets, of callbacks, of what asyncio does at once.",
+        fix=fix,
+        run=info.id,
+    )
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _load(info: RunInfo, program: str | Path | None) -> tuple[Entry, AgentType]:
+    """Import the run's program.
+
+    Raises:
+        ResumeError: It can't be imported here, or does not define the workflow.
+    """
+    entry = entry_from(info, program)
+    place = entry.file or entry.module
+    try:
+        return entry, load(entry)[1]
+    except UnknownAgentError as error:
+        raise ResumeError(
+            f"The workflow {info.workflow!r} of the run {info.id} is not in {place}.",
+            cause=f"Usually that is another program, or the workflow has been renamed: {error}",
+            fix="Name the program that the run began with: `agentmesh resume RUN --program FILE`.",
+            run=info.id,
+        ) from error
+    except (Exception, SystemExit) as error:
+        what = error.what if isinstance(error, AgentMeshError) else _described(error)
+        raise ResumeError(
+            f"The program of the run {info.id}, {place}, can't be imported: {what}",
+            cause="Usually it is on another machine, or something that it imports is missing here.",
+            fix="Name the program's file: `agentmesh resume RUN --program FILE`.",
+            run=info.id,
+        ) from error
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _check_code(info: RunInfo) -> None:
@@ -154,13 +265,19 @@ def _check_code(info: RunInfo) -> None:
         name for name, digest in info.sources.items() if now.get(name, digest) != digest
     )
     if changed:
+        commit = info.code.commit[:12]
         raise ResumeError(
             f"The run {info.id} began with other code: {', '.join(changed)} changed since.",
             cause="Recovery repeats what open turns did, which other code would not.",
-            fix="Resume with the code that the run began with; run.json names its commit.",
+            fix="Resume with the code that the run began with"
+            + (f": commit {commit}{_with_changes(info)}." if commit else "."),
             run=info.id,
             changed=changed,
         )
+
+
+def _with_changes(info: RunInfo) -> str:
+    return ", with changes that were not committed" if info.code.dirty else ""
 
 
 def recorded_hash_seed(name: str | Path, store: str | None) -> str | None:
