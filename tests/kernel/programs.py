@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from agentmesh.errors import UsageError
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.envelope import Envelope
@@ -27,9 +28,6 @@ MS = 0.001
 class Interpreter:
     """A behaviour that runs a program's handlers."""
 
-    mailbox = None
-    overflow = "block"
-
     def __init__(
         self,
         program: Program,
@@ -37,10 +35,14 @@ class Interpreter:
         concurrency: int,
         reentrant: bool,
         supervision: Policy | None = None,
+        mailbox: int | None = None,
+        overflow: str = "block",
     ) -> None:
         self._program = program
         self.concurrency = concurrency
         self.supervision = supervision
+        self.mailbox = mailbox
+        self.overflow = overflow
         self._reentrant = reentrant
 
     def create(self, state: bytes) -> object:
@@ -132,6 +134,21 @@ async def give(cell: Cell, count: int) -> None:
     """Stream chunks to whoever asked."""
     for number in range(count):
         cell.send_chunk(cell.current(), "T", str(number).encode())
+
+
+async def onward(cell: Cell) -> None:
+    """Go on with another message, now and then; only the handler itself can."""
+    if cell.generator().random() < 0.5:
+        return
+    try:
+        cell.continue_turn("T", b"null")
+    except UsageError:
+        say(cell, "refused")
+
+
+async def pause(cell: Cell) -> None:
+    say(cell, "crowded", cell.crowded)
+    await cell.pause()
 
 
 async def sleep(_cell: Cell, ms: int) -> None:
@@ -344,6 +361,8 @@ OPERATIONS: dict[str, Callable[..., Awaitable[None]]] = {
             monitor,
             stop,
             give,
+            onward,
+            pause,
             sleep,
             callback,
             draw,

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from agentmesh.kernel.supervision import ESCALATE, RESTART, STOP, Policy
+from agentmesh.kernel.waiting import OVERFLOWS
 from tests.kernel.world import CELLS, HANDLERS, Setting
 
 _KEYS = st.integers(0, CELLS - 1)
@@ -16,7 +17,7 @@ def _op(name: str, *arguments: st.SearchStrategy[object]) -> st.SearchStrategy[l
     return st.tuples(st.just(name), *arguments).map(list)
 
 
-_PLAIN = ("draw", "clock", "count", "tasks", "fail", "executor", "wait")
+_PLAIN = ("draw", "clock", "count", "tasks", "fail", "executor", "wait", "onward", "pause")
 
 _LEAVES = st.one_of(
     _op("effect", _EFFECTS),
@@ -79,5 +80,7 @@ SETTINGS = st.builds(
     deadline_ms=st.sampled_from([0, 0, 8, 40]),
     messages=st.integers(1, 3),
     supervision=st.none() | _POLICIES,
+    mailbox=st.sampled_from([None, 1, 2]),
+    overflow=st.sampled_from(OVERFLOWS),
 )
 """A program, and the way in which it is run."""

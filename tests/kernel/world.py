@@ -42,6 +42,8 @@ class Setting:
     deadline_ms: int
     messages: int
     supervision: Policy | None = None
+    mailbox: int | None = None
+    overflow: str = "block"
 
     def cell(self) -> Cell:
         """Return a new cell that runs the program."""
@@ -50,6 +52,8 @@ class Setting:
             concurrency=self.concurrency,
             reentrant=self.reentrant,
             supervision=self.supervision,
+            mailbox=self.mailbox,
+            overflow=self.overflow,
         )
         return cell_for(interpreter)
 
@@ -147,7 +151,7 @@ class World:
             self._give(address, events.Started(self.now, address, _SEED, RULES, b""))
         if ending:
             self._stop(address)
-        if envelope.kind <= kinds.ASK:
+        if envelope.kind in kinds.STARTS_TURN:
             self.arrived[envelope.id] = self.arrived.get(envelope.id, 0) + 1
         self._give(address, events.Delivered(self.now, envelope))
 
