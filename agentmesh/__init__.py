@@ -55,6 +55,7 @@ from agentmesh.errors import (
     PoisonMessageError,
     RayVersionError,
     RemoteError,
+    ResumeError,
     RunawayTurnError,
     RunExistsError,
     RunFailedError,
@@ -68,6 +69,7 @@ from agentmesh.errors import (
 )
 from agentmesh.mesh.auditing import audit_run
 from agentmesh.mesh.replaying import replay_run
+from agentmesh.mesh.resuming import resume
 from agentmesh.mesh.runner import run
 from agentmesh.mesh.runs import open_run, runs
 from agentmesh.sdk.agent import agent, handler, subscribe
@@ -118,6 +120,7 @@ __all__ = [
     "PoisonMessageError",
     "RayVersionError",
     "RemoteError",
+    "ResumeError",
     "RunExistsError",
     "RunFailedError",
     "RunawayTurnError",
@@ -149,6 +152,7 @@ __all__ = [
     "random",
     "ref",
     "replay_run",
+    "resume",
     "run",
     "runs",
     "sleep",

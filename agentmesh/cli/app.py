@@ -220,6 +220,39 @@ def run(
     )
 
 
+@app.command(rich_help_panel=_START)
+def resume(
+    ctx: typer.Context,
+    *,
+    run: RunArgument = "latest",
+    program: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The program's file, when it is not where it ran."),
+    ] = None,
+    store: StoreOption = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster, for a run on Ray; else a fresh local one.")
+    ] = None,
+    num_cpus: Annotated[int | None, typer.Option(min=0, help="CPUs of a fresh local Ray.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print run id, status and error as JSON, too.")
+    ] = False,
+) -> int:
+    """Go on with a run whose process, cluster or machine has died, and print its result."""
+    from agentmesh.cli import resume_command
+    from agentmesh.mesh.options import RunOptions
+
+    return resume_command.resume(
+        resume_command.Request(
+            run=run,
+            program=program,
+            options=RunOptions(store=store, address=address, num_cpus=num_cpus, quiet=True),
+            as_json=json,
+            debug=bool(ctx.obj),
+        )
+    )
+
+
 @app.command(rich_help_panel=_LOOK)
 def runs(
     *,

@@ -10,13 +10,21 @@ from agentmesh.errors import (
     DivergenceError,
     InvalidMessageError,
     RemoteError,
+    ResumeError,
     RunExistsError,
     UnknownAgentError,
     UnknownRunError,
     UsageError,
 )
 
-_USAGE = (UsageError, UnknownRunError, UnknownAgentError, InvalidMessageError, RunExistsError)
+_USAGE = (
+    UsageError,
+    UnknownRunError,
+    UnknownAgentError,
+    InvalidMessageError,
+    RunExistsError,
+    ResumeError,
+)
 
 
 def exit_code_of(error: AgentMeshError) -> int:

@@ -11,9 +11,11 @@ from agentmesh.cli.wording import counted, took, visible
 from agentmesh.errors import AgentMeshError, RemoteError, UsageError
 from agentmesh.journal import strings
 from agentmesh.journal.store import Store
+from agentmesh.mesh.condition import condition_of
 from agentmesh.mesh.options import STORE_DEFAULT, RunOptions, store_location
 from agentmesh.mesh.outcome import Outcome
 from agentmesh.mesh.runner import execute
+from agentmesh.mesh.runs import open_run
 from agentmesh.sdk.agent import AgentType
 from agentmesh.sdk.message import Message
 
@@ -67,7 +69,7 @@ def run(request: Request) -> int:
         except KeyboardInterrupt:
             _say_interrupted(request.options, started_ns)
             raise
-    _answer(outcome, request)
+    answer(outcome, store=request.options.store, as_json=request.as_json, debug=request.debug)
     return exit_codes.OK if outcome.ok else exit_codes.FAILED
 
 
@@ -81,16 +83,17 @@ def _execute(workflow: AgentType, message: Message | None, options: RunOptions) 
         )
 
 
-def _answer(outcome: Outcome, request: Request) -> None:
-    if request.as_json:
-        terminal.print_json(as_json(outcome))
+def answer(outcome: Outcome, *, store: str | None, as_json: bool, debug: bool) -> None:
+    """Print how a run ended, and say what to do next."""
+    if as_json:
+        terminal.print_json(outcome_json(outcome))
     elif outcome.ok:
         terminal.print_json(strings.loads(outcome.result_json))
-    if outcome.error is not None and not request.as_json:
-        complain_of_workflow(outcome.error, debug=request.debug)
+    if outcome.error is not None and not as_json:
+        complain_of_workflow(outcome.error, debug=debug)
     how = "done" if outcome.ok else "failed"
     terminal.hint(f"run {outcome.run_id} {how} in {took(outcome.seconds)}")
-    terminal.hint(f"  {hints(outcome, request.options.store)}")
+    terminal.hint(f"  {hints(outcome, store)}")
 
 
 def complain_of_workflow(error: Exception, *, debug: bool) -> None:
@@ -112,8 +115,17 @@ def _last_place(text: str) -> str:
 def hints(outcome: Outcome, store: str | None) -> str:
     """Return the command to try next."""
     where = store_words(store)
-    command = "replay" if outcome.ok else "show"
+    command = "replay" if outcome.ok else "resume" if _can_resume(outcome) else "show"
     return f"agentmesh {command} {outcome.run_id}{where}"
+
+
+def _can_resume(outcome: Outcome) -> bool:
+    """Tell whether a run has failed before its workflow had answered."""
+    try:
+        with open_run(outcome.location) as run:
+            return condition_of(run).can_resume
+    except AgentMeshError:
+        return False
 
 
 def store_words(store: str | None) -> str:
@@ -122,7 +134,7 @@ def store_words(store: str | None) -> str:
     return "" if here == store_location() else f" --store {store or STORE_DEFAULT}"
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
     """Return how a run ended as plain values."""
     error = outcome.error
     told: dict[str, Any] | None = None
