@@ -12,7 +12,7 @@ that fails as well, it is a poison message: a dead letter, with every attempt in
 Expected output:
 
     10 EUR: balance 10
-    99 XXX: given up after 2 attempts: ValueError: what is a XXX?
+    99 ABC: given up after 2 attempts: ValueError: what is a ABC?
     5 EUR: balance 15
     Ledger/main stopped: asked
     Replayed 4 turns: 0 divergences
@@ -53,7 +53,7 @@ async def main() -> list[str]:
     told = []
     for line in (
         Line(amount=10, currency="EUR"),
-        Line(amount=99, currency="XXX"),
+        Line(amount=99, currency="ABC"),
         Line(amount=5, currency="EUR"),
     ):
         what = f"{line.amount} {line.currency}"

@@ -16,7 +16,8 @@ from agentmesh.cli.failures import described
 from agentmesh.errors import AgentMeshError, InvalidMessageError, UsageError
 from agentmesh.host.entry import import_file, importing
 from agentmesh.sdk import message as messages
-from agentmesh.sdk.agent import DEFINED, AgentType, HandlerSpec, accepted
+from agentmesh.sdk.accepting import accepted
+from agentmesh.sdk.agent import DEFINED, AgentType, HandlerSpec
 from agentmesh.sdk.message import Message
 
 STDIN = "-"

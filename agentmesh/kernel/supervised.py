@@ -133,6 +133,8 @@ class SupervisedCell(Cell):
         elif outcome == commands.FAILED and error is not None and self._counts(turn):
             outcome, error = self._on_failure(turn, error)
         gives_up = self.state == lifecycle.STOPPED
+        if error is None:
+            self._forget(turn.message)
         super()._finish(turn, outcome, error)
         if gives_up:
             self._finish_giving_up()
@@ -173,15 +175,15 @@ class SupervisedCell(Cell):
             return commands.DEAD, poison
         return commands.FAILED, error
 
-    def _end(
-        self, envelope: Envelope, turn: int, outcome: str, error: BaseException | None
-    ) -> None:
-        if outcome == _AGAIN:
-            return
+    def _end(self, envelope: Envelope, turn: int, outcome: str, error: BaseException) -> None:
+        if outcome != _AGAIN:
+            self._forget(envelope.id)
+            super()._end(envelope, turn, outcome, error)
+
+    def _forget(self, message: str) -> None:
         if self.policy.attempts > 1:
             for kept in (self._tried, self._occurrences, self._streamed):
-                kept.pop(envelope.id, None)
-        super()._end(envelope, turn, outcome, error)
+                kept.pop(message, None)
 
     def _try_again(self, turn: Turn, history: History) -> None:
         self._tried[turn.message] = history

@@ -18,7 +18,8 @@ from agentmesh.mesh.execution import Execution, Progress
 from agentmesh.mesh.options import RunOptions, next_run_id, store_location, wants_local
 from agentmesh.mesh.outcome import Outcome
 from agentmesh.sdk import message as messages
-from agentmesh.sdk.agent import AgentType, check_message
+from agentmesh.sdk.accepting import check_message
+from agentmesh.sdk.agent import AgentType
 from agentmesh.sdk.duration import Duration, seconds_of
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import type_name

@@ -17,7 +17,6 @@ from agentmesh.kernel.supervision import Policy
 from agentmesh.kernel.waiting import MAILBOX_DEFAULT
 from agentmesh.sdk import signature
 from agentmesh.sdk.mailbox import Overflow, check_mailbox
-from agentmesh.sdk.message import Message
 from agentmesh.sdk.signature import Signature
 from agentmesh.sdk.state import StateSchema
 from agentmesh.sdk.supervision import Directive, Supervision, policy_of
@@ -386,26 +385,3 @@ def agent_type_of(target: object) -> AgentType:
             fix="Decorate the class or function with @am.agent.",
         )
     return made
-
-
-def accepted(spec: HandlerSpec) -> str:
-    """Say which messages a handler takes."""
-    names = [cls.__name__ for cls in spec.signature.accepts]
-    return " | ".join(names) or "no message"
-
-
-def check_message(spec: HandlerSpec, message: Message | None) -> None:
-    """Refuse a message that the handler does not take.
-
-    Raises:
-        DefinitionError: Of a type the handler's hints do not name.
-    """
-    if message is None and not spec.signature.accepts:
-        return
-    if type(message) in spec.signature.accepts:
-        return
-    raise DefinitionError(
-        f"{spec.shown} takes {accepted(spec)}, not {type(message).__name__}.",
-        cause="The handler's type hints decide what it accepts; subclasses do not count.",
-        fix=f"Send {accepted(spec)}, or widen the hint.",
-    )

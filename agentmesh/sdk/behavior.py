@@ -14,7 +14,8 @@ from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.turn import Turn
 from agentmesh.sdk import message
-from agentmesh.sdk.agent import AgentType, HandlerSpec, accepted
+from agentmesh.sdk.accepting import accepted
+from agentmesh.sdk.agent import AgentType, HandlerSpec
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.program import RunContext
 

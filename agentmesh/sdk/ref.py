@@ -21,7 +21,8 @@ from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.envelope import Envelope, address
 from agentmesh.kernel.loop import AgentLoop
 from agentmesh.sdk import message
-from agentmesh.sdk.agent import AgentType, HandlerSpec, agent_type_of, check_message
+from agentmesh.sdk.accepting import check_message
+from agentmesh.sdk.agent import AgentType, HandlerSpec, agent_type_of
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.program import RunContext
 

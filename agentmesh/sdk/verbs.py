@@ -16,7 +16,8 @@ from agentmesh.errors import DefinitionError, StateError
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.envelope import address
 from agentmesh.sdk import message
-from agentmesh.sdk.agent import agent_type_of, check_message
+from agentmesh.sdk.accepting import check_message
+from agentmesh.sdk.agent import agent_type_of
 from agentmesh.sdk.duration import NS_PER_SECOND, Duration, seconds_of
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import (
