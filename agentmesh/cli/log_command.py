@@ -21,6 +21,7 @@ from agentmesh.journal.records import CommandRecord, EventRecord
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RUNNING
 from agentmesh.journal.store import Store
+from agentmesh.mesh.condition import condition_of
 from agentmesh.mesh.options import store_location
 
 if TYPE_CHECKING:
@@ -75,16 +76,17 @@ def log(name: str, wanted: Wanted, *, store: str | None, follow: bool, as_json: 
     opened = Store(store_location(store))
     printer: Printer = JsonPrinter() if as_json else PlainPrinter()
     with opened.open_run(name) as run:
-        _check_agents(run, wanted, follow=follow and run.info.status == RUNNING)
+        going = condition_of(run).status == RUNNING  # before the lines: none is missed
+        _check_agents(run, wanted, follow=follow and going)
         reader = Reader(wanted)
         printer.measure(run)
         lines: Iterable[Line] = reader.lines(run)
         printer.print(deque(lines, wanted.limit) if wanted.limit else lines)
-        run_id, going = run.id, run.info.status == RUNNING
+        run_id = run.id
     while follow and going:
         time.sleep(reader.pause_seconds)
         with opened.open_run(run_id) as run:
-            going = run.info.status == RUNNING  # read before the lines: none is missed
+            going = condition_of(run).status == RUNNING
             printer.print(reader.lines(run))
     return exit_codes.OK
 

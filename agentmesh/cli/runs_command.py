@@ -1,12 +1,16 @@
 """`agentmesh runs`: what is in the store, the newest first."""
 
+from typing import Any
+
 import msgspec
 
 from agentmesh.cli import exit_codes, terminal
+from agentmesh.cli.run_command import store_words
 from agentmesh.cli.wording import NS_PER_SECOND, compact, day, shortened, took, visible
 from agentmesh.errors import AgentMeshError
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
+from agentmesh.mesh.condition import Condition, condition_of
 from agentmesh.mesh.options import store_location
 
 STATUS_STYLES = {
@@ -24,28 +28,58 @@ def list_runs(*, store: str | None, limit: int, as_json: bool) -> int:
     """Show the newest runs of a store."""
     location = store_location(store)
     every = Store(location).list_runs(on_problem=_tell_unreadable)
-    newest = every[: -limit - 1 : -1]
+    newest = [(info, _condition(location, info)) for info in every[: -limit - 1 : -1]]
     if as_json:
-        terminal.print_json([msgspec.to_builtins(info) for info in newest])
+        terminal.print_json([info_json(info, condition) for info, condition in newest])
         return exit_codes.OK
     if not newest:
         terminal.say(f"No runs in {location} yet. Make some with `agentmesh demo`.")
         return exit_codes.OK
     headers = ("run", "status", "workflow", "started", "took", "result")
     table = terminal.table(*headers, right=["took"], cut=["result"])
-    for info in newest:
+    for info, condition in newest:
+        status = condition.status
         table.add_row(
             visible(info.id),
-            terminal.styled(info.status, STATUS_STYLES.get(info.status, "")),
+            terminal.styled(status, STATUS_STYLES.get(status, "")),
             visible(info.workflow),
             day(info.created_at_ns),
             how_long(info),
-            terminal.one_line(result_of(info), "red" if info.error else ""),
+            terminal.one_line(_note(info, condition), "red" if info.error else ""),
         )
     terminal.show(table)
+    resumable = [info.id for info, condition in newest if condition.can_resume]
+    if resumable:
+        others = f" ({len(resumable) - 1} more)" if len(resumable) > 1 else ""
+        terminal.hint(f"agentmesh resume {resumable[0]}{store_words(store)}{others}")
     if len(every) > limit:
         terminal.hint(f"{len(every) - limit:,} older runs: agentmesh runs --limit {len(every)}")
     return exit_codes.OK
+
+
+def _condition(location: str, info: RunInfo) -> Condition:
+    try:
+        with Store(location).open_run(info.id) as run:
+            return condition_of(run)
+    except AgentMeshError:  # gone meanwhile, or damaged: what is known is shown
+        return Condition(status=info.status)
+
+
+def info_json(info: RunInfo, condition: Condition) -> dict[str, Any]:
+    """Return what is known about a run as plain values."""
+    return {
+        **msgspec.to_builtins(info),
+        "status": condition.status,
+        "driven_by": condition.driver.shown if condition.driver else None,
+        "can_resume": condition.can_resume,
+    }
+
+
+def _note(info: RunInfo, condition: Condition) -> str:
+    """Return what a run came to, or who is at it, in a few words."""
+    if condition.driver is not None:
+        return f"driven by {visible(condition.driver.shown)}"
+    return result_of(info)
 
 
 def how_long(info: RunInfo) -> str:

@@ -3,13 +3,11 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from agentmesh.cli import exit_codes, terminal
 from agentmesh.cli.facts import AgentFacts, EffectFacts, Ended, RunFacts, gather
 from agentmesh.cli.failures import described
 from agentmesh.cli.run_command import store_words
-from agentmesh.cli.runs_command import STATUS_STYLES, how_long
+from agentmesh.cli.runs_command import STATUS_STYLES, how_long, info_json
 from agentmesh.cli.turns import TurnFacts, all_turns, turn_json
 from agentmesh.cli.wording import (
     clock,
@@ -25,6 +23,7 @@ from agentmesh.cli.wording import (
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RUNNING, RunInfo
 from agentmesh.kernel.commands import CONTINUED, DEAD, DONE, OUTCOMES
+from agentmesh.mesh.condition import Condition, condition_of, is_over
 from agentmesh.mesh.replaying import chosen
 from agentmesh.mesh.runs import open_run
 
@@ -52,18 +51,20 @@ def show(name: str, *, agent: str | None, store: str | None, as_json: bool) -> i
         if agent is not None:
             return _show_agents(run, chosen(run, [agent]), as_json=as_json)
         with terminal.working(f"reading {run.id}"):
+            condition = condition_of(run)
             facts = gather(run)
         if as_json:
-            terminal.print_json({"run": msgspec.to_builtins(run.info), **facts.as_json()})
+            terminal.print_json({"run": info_json(run.info, condition), **facts.as_json()})
             return exit_codes.OK
-        _show_run(run, facts, store)
+        _show_run(run, condition, facts, store)
     return exit_codes.OK
 
 
-def _show_run(run: Run, facts: RunFacts, store: str | None) -> None:
+def _show_run(run: Run, condition: Condition, facts: RunFacts, store: str | None) -> None:
     info = run.info
-    terminal.show(_headline(info), terminal.pairs(_about(run)), terminal.styled(""))
-    _show_end(info, facts)
+    headline = _headline(info, condition.status)
+    terminal.show(headline, terminal.pairs(_about(run)), terminal.styled(""))
+    _show_end(info, condition, facts)
     terminal.show(terminal.styled(_counts(facts)), terminal.styled(""), _agents(facts))
     if facts.effects:
         terminal.show(terminal.styled(""), _effects(list(facts.effects.values())))
@@ -76,15 +77,16 @@ def _show_run(run: Run, facts: RunFacts, store: str | None) -> None:
         text = f"{visible(file)} ends in the middle of a record, at byte {offset:,}: its host was "
         terminal.show(terminal.styled(text + "killed. Everything before that is shown.", "yellow"))
     where = store_words(store)
-    terminal.hint(f"\nagentmesh log {info.id}{where}\nagentmesh replay {info.id}{where}")
+    next_ones = ("log", "replay", *(("resume",) if condition.can_resume else ()))
+    terminal.hint("".join(f"\nagentmesh {name} {info.id}{where}" for name in next_ones))
 
 
-def _headline(info: RunInfo) -> Any:
+def _headline(info: RunInfo, status: str) -> Any:
     from rich.text import Text
 
     took_words = f" in {how_long(info)}" if how_long(info) else ""
-    status = (info.status, STATUS_STYLES.get(info.status, ""))
-    return Text.assemble("Run ", (visible(info.id), "bold"), "  ", status, took_words)
+    shown = (status, STATUS_STYLES.get(status, ""))
+    return Text.assemble("Run ", (visible(info.id), "bold"), "  ", shown, took_words)
 
 
 def _about(run: Run) -> list[tuple[str, str]]:
@@ -123,22 +125,37 @@ def _model(info: RunInfo) -> str:
     return " at ".join(part for part in (model, url) if part) + simulated
 
 
-def _show_end(info: RunInfo, facts: RunFacts) -> None:
+def _show_end(info: RunInfo, condition: Condition, facts: RunFacts) -> None:
     """Show the result, or the error with the traceback from where it was raised."""
     if info.status == DONE:
         text = shortened(compact(info.result), _VALUE_MAX * 4)
         terminal.show(terminal.pairs([("result", text)]), terminal.styled(""))
     elif info.status == RUNNING:
-        ago = (time.time_ns() - (facts.last_ns or info.created_at_ns)) / 1e9
-        text = f"No end is recorded; the last event was {took(max(ago, 0))} ago."
-        fix = "If nothing runs any more, its process was killed; what it did is here."
-        terminal.show(terminal.styled(f"{text}\n{fix}", "cyan"), terminal.styled(""))
+        text = visible(_on_going(info, condition, facts))
+        terminal.show(terminal.styled(text, STATUS_STYLES[condition.status]), terminal.styled(""))
     elif isinstance(info.error, dict):
         terminal.show(terminal.styled(visible(error_text(info.error), keep_lines=True), "red"))
         traceback = _traceback_of_root(info, facts)
         if traceback:
             terminal.show(terminal.styled(visible(traceback, keep_lines=True), "dim"))
         terminal.show(terminal.styled(""))
+
+
+def _on_going(info: RunInfo, condition: Condition, facts: RunFacts) -> str:
+    """Say who drives a run that has not ended, or that nobody does."""
+    ago = (time.time_ns() - (facts.last_ns or info.created_at_ns)) / 1e9
+    last = f"the last event was {took(max(ago, 0))} ago"
+    if condition.status == RUNNING:
+        driver = condition.driver
+        return f"It goes on, driven by {driver.shown}; {last}." if driver else f"It begins; {last}."
+    who = condition.last_driver
+    died = (
+        f"{who.shown[0].upper()}{who.shown[1:]} drove it and is gone" if who else "Nobody drives it"
+    )
+    if condition.can_resume:
+        return f"{died}; {last}. It goes on from there with `agentmesh resume`."
+    over = f" It can't be resumed: its {info.deadline_seconds:g} s are over."
+    return f"{died}; {last}.{over if is_over(info) else ''}"
 
 
 def error_text(error: Any) -> str:

@@ -52,16 +52,19 @@ def condition_of(run: Run) -> Condition:
     if info.status == RUNNING:
         if holder is None and _age_seconds(info) < _STARTING_SECONDS:
             return Condition(status=RUNNING)
-        return Condition(status=INTERRUPTED, last_driver=holder, can_resume=not is_over(info))
-    return Condition(status=info.status, can_resume=not is_over(info) and not has_ended(run, info))
+        status = INTERRUPTED
+    else:
+        status, holder = info.status, None
+    can_resume = not is_over(info) and not has_ended(run, info)
+    return Condition(status=status, last_driver=holder, can_resume=can_resume)
 
 
 def has_ended(run: Run, info: RunInfo) -> bool:
     """Tell whether nothing is left to do; reads the journal only where the run has failed."""
-    if info.status == RUNNING:
-        return False  # though its workflow may have answered: then that is not noted yet
     if info.status == DONE or run.was_sealed:
         return True
+    if info.status == RUNNING:
+        return False  # though its workflow may have answered: then that is not noted yet
     try:
         return has_answered(run, address(info.workflow, ROOT_KEY))
     except JournalError:

@@ -14,7 +14,7 @@ from agentmesh.cli.app import app
 from agentmesh.errors import InternalError
 from tests.cli.helpers import TIMEOUT_SECONDS, command, console_script, environment
 
-COMMANDS = ("demo", "run", "runs", "show", "log", "replay", "models", "doctor")
+COMMANDS = ("demo", "run", "resume", "runs", "show", "log", "replay", "models", "doctor")
 HEAVY = ("ray", "openai", "httpx2", "pyarrow", "duckdb", "starlette", "uvicorn", "opentelemetry")
 
 COLOUR = re.compile("\x1b\\[[0-9;]+m")
@@ -176,7 +176,7 @@ def test_shell_completion_offers_commands_and_runs(recorded: Path) -> None:
     words = {"COMP_WORDS": "agentmesh show go", "COMP_CWORD": "2"}
     runs = command(cwd=recorded, env={**asked, **words})
 
-    assert commands.out.split() == ["run", "runs", "replay"]
+    assert commands.out.split() == ["run", "resume", "runs", "replay"]
     assert runs.out.split() == ["good"]
 
 

@@ -122,7 +122,7 @@ def test_a_run_without_an_end_says_so(store: str, tmp_path: Path) -> None:
     file.write_text(json.dumps(info), encoding="utf-8")
     shown = show(tmp_path, "good").stdout
 
-    assert "No end is recorded; the last event was " in shown
+    assert "Nobody drives it; the last event was " in shown
     assert "Till/front" in shown
 
 
