@@ -9,13 +9,14 @@ A snapshot that can't be taken (a value of the state does not fit its annotation
 is full) is no reason to stop: the log goes on, and the next attempt is made later.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agentmesh.errors import AgentMeshError
+from agentmesh.errors import AgentMeshError, SupersededError
 from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.framing import LogHeader
@@ -77,6 +78,7 @@ class Checkpoints:
         self._host = log.header.host
         self._fence = Fence(self._folder, self._host, log.header.incarnation)
         self._latest: Path | None = None
+        self._earlier: Earlier | None = None
         self._due = self._segment_bytes
         self.taken = 0
         """Snapshots so far."""
@@ -101,16 +103,25 @@ class Checkpoints:
             host: The engine, between ticks.
             earlier: What lies between an open agent's rest and the current log; the
                 latest snapshot knows if nothing is said.
+
+        Raises:
+            SupersededError: A successor has taken this host's place.
         """
+        self._earlier = earlier or self._earlier
         number = self._next_number()
         path = self._folder / SNAPSHOTS / f"{self._host}-{number}.log"
         try:
             header = self._header(number)
             durable = self._log.durability == "disk"
-            size = write_snapshot(path, header, self._images(host, earlier), durable=durable)
+            size = write_snapshot(path, header, self._images(host), durable=durable)
             self.guard()
             self._log.roll(self._folder / EVENTS / f"{self._host}-{number}.log", number)
+        except SupersededError:
+            raise
         except AgentMeshError as error:
+            # The log goes on: a snapshot that stands for all of it would hide what comes now.
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
             import structlog  # late: it takes a while, and most hosts never need it
 
             structlog.get_logger("agentmesh").warning(
@@ -120,17 +131,18 @@ class Checkpoints:
             )
             self._due = 2 * max(self._log.size, self._segment_bytes)
             return False
-        self._forget_earlier(path)
+        self._earlier = None
+        self._forget_earlier(path, number)
         self._due = max(self._segment_bytes, size)
         self.taken += 1
         return True
 
-    def _images(self, host: "Host", earlier: Earlier | None) -> Iterator[Image]:
+    def _images(self, host: "Host") -> Iterator[Image]:
         flight = [*self._in_flight(), *host.undelivered]
         yield FlightImage([self._encoder.event(Delivered(0, envelope)) for envelope in flight])
         residents = host.residents
         opened = [each for each, resident in residents.items() if not at_rest(resident.cell)]
-        known = earlier or self._latest_known(opened)
+        known = self._earlier or self._latest_known(opened)
         carried = carried_events(self._log.path, self._log.size, opened)
         for address, resident in residents.items():
             if address in carried:
@@ -166,9 +178,10 @@ class Checkpoints:
     def _next_number(self) -> int:
         return max(self._directory.next_number(self._host), self._log.header.number + 1)
 
-    def _forget_earlier(self, path: Path) -> None:
+    def _forget_earlier(self, path: Path, number: int) -> None:
+        """Remove what the snapshot replaces; a later one is a successor's."""
         self._latest = path
         for other in path.parent.iterdir():
-            number = number_of(other.name, self._host)
-            if number is not None and other != path:
+            before = number_of(other.name, self._host)
+            if before is not None and before < number:
                 other.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from agentmesh.effects.failures import outcome_unknown
 from agentmesh.errors import InternalError, RunFailedError
 from agentmesh.host.alarms import Alarms, TimerId
 from agentmesh.host.performers import Performers
@@ -206,10 +207,20 @@ class Host:
                 if deadline:
                     self.alarms.watch(deadline, address)
 
-    def restart_effect(self, address: str, command: StartEffect) -> None:
-        """Perform an effect again that had not ended, or tell that this can't be done."""
-        self._to_start[address, command.turn, command.n] = command
-        self._schedule()
+    def restart_effect(self, address: str, command: StartEffect, *, fresh: bool = False) -> None:
+        """Perform an effect again that had not ended, or let it fail if that may do harm.
+
+        Args:
+            address: The agent.
+            command: As it was issued.
+            fresh: Whether it is certain that nobody has begun to perform it.
+        """
+        if command.idempotent or fresh:
+            self._to_start[address, command.turn, command.n] = command
+            self._schedule()
+        else:
+            unknown, now = outcome_unknown(command), self._clock_ns()
+            self.inject(address, events.EffectFailed(now, command.turn, command.n, unknown))
 
     def send_again(self, envelopes: Iterable[Envelope]) -> None:
         """Send messages of which nobody knows whether they arrived."""

@@ -10,7 +10,7 @@ the same ids. Whoever has them drops them.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agentmesh.errors import ResumeError
+from agentmesh.errors import JournalVersionError, ResumeError, StateError
 from agentmesh.host.checkpoints import Checkpoints
 from agentmesh.host.engine import Host
 from agentmesh.host.resident import Resident
@@ -36,6 +36,8 @@ class _Restored:
     rest: CellSnapshot | None
     carried: list[bytes] = field(default_factory=list)
     effects: dict[tuple[int, int], StartEffect] = field(default_factory=dict)
+    fresh: set[tuple[int, int]] = field(default_factory=set)
+    """Effects that were not journaled as started, so that nobody has performed them."""
     sent: list[Envelope] = field(default_factory=list)
 
 
@@ -67,13 +69,18 @@ def recover(
     for address, each in restored.items():
         cell = each.resident.cell
         for effect in open_effects(cell):
-            host.restart_effect(address, each.effects[effect])
+            host.restart_effect(address, each.effects[effect], fresh=effect in each.fresh)
         for timer in open_timers(cell):
             host.alarms.start((address, timer.turn, timer.n), timer.due)
     host.send_again(succession.in_flight())
     host.send_again(envelope for each in restored.values() for envelope in each.sent)
-    keeper.take(host, lambda address: (restored[address].rest, restored[address].carried))
+    keeper.take(host, lambda address: _earlier(restored.get(address)))
     return work.handled
+
+
+def _earlier(restored: _Restored | None) -> tuple[CellSnapshot | None, list[bytes]]:
+    """Return what an agent had behind it when this life began."""
+    return (None, []) if restored is None else (restored.rest, restored.carried)
 
 
 class _Recovery:
@@ -91,7 +98,7 @@ class _Recovery:
         rest = None if image is None else image.rest
         cell = new_cell(self._run, address)
         if rest is not None:
-            cell = restore(behavior_for(self._run, address), self._run, rest)
+            cell = self._restored(address, rest)
         found = _Restored(Resident(cell), rest)
         if image is not None:
             found.resident.seen = image.seen
@@ -103,6 +110,18 @@ class _Recovery:
         self._follow(address, found, self._succession.steps(address))
         return found
 
+    def _restored(self, address: str, rest: CellSnapshot) -> Cell:
+        try:
+            return restore(behavior_for(self._run, address), self._run, rest)
+        except (StateError, JournalVersionError) as error:
+            raise ResumeError(
+                f"{address} can't go on from its snapshot: {error.what}",
+                cause="Usually the class of its state has been changed since, in a module that "
+                "defines no agents, or another version of agentmesh took the snapshot.",
+                fix="Resume with the code and the agentmesh version that the run began with.",
+                address=address,
+            ) from error
+
     def _follow(self, address: str, found: _Restored, steps: Iterable[Step]) -> None:
         for step in steps:
             issued = self._handle(found, step.event)
@@ -110,6 +129,8 @@ class _Recovery:
             found.resident.steps = step.number + 1
             if not step.handled:  # the earlier life ended before it could write this
                 self._log.commands(address, step.number, issued)
+                started = (one for one in issued if isinstance(one, StartEffect))
+                found.fresh.update((one.turn, one.n) for one in started)
                 continue
             difference = first_difference(self._encoder, step.commands, issued)
             if difference is not None:

@@ -7,7 +7,7 @@ before its workflow had answered (its disk was full, its hosts kept dying), can 
 import time
 from dataclasses import dataclass
 
-from agentmesh.errors import JournalError
+from agentmesh.errors import JournalError, ResumeError
 from agentmesh.host.plan import ROOT_KEY
 from agentmesh.journal.lease import Holder
 from agentmesh.journal.run import Run
@@ -69,6 +69,23 @@ def has_ended(run: Run, info: RunInfo) -> bool:
         return has_answered(run, address(info.workflow, ROOT_KEY))
     except JournalError:
         return True  # it can't be told; resuming would say what is wrong
+
+
+def refuse_ended(run: Run) -> None:
+    """Refuse to go on with a run that has ended.
+
+    Raises:
+        ResumeError: It has.
+    """
+    info = run.info
+    if has_ended(run, info):
+        raise ResumeError(
+            f"The run {info.id} has ended: {info.status}.",
+            cause="Its workflow has returned, failed, or was cancelled; nothing is left to do.",
+            fix=f"Look at it with `agentmesh show {info.id}`, or start a new run.",
+            run=info.id,
+            status=info.status,
+        )
 
 
 def is_over(info: RunInfo) -> bool:

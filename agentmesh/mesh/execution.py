@@ -37,6 +37,7 @@ from agentmesh.journal.succession import Succession, lives
 from agentmesh.kernel.cell import RULES
 from agentmesh.kernel.envelope import REPLY, Envelope
 from agentmesh.mesh import environment
+from agentmesh.mesh.condition import refuse_ended
 from agentmesh.mesh.options import RunOptions, wants_local
 from agentmesh.mesh.outcome import Outcome, has_answered
 from agentmesh.sdk import message as messages
@@ -85,10 +86,14 @@ class Execution:
         """Drive the run to its end and record how it ended.
 
         Raises:
-            ResumeError: Somebody else drives it.
+            ResumeError: Somebody else drives it, or has ended it meanwhile.
         """
         with Lease(self._directory):
             if self._resumes:
+                # Another driver may have ended it between the first look and the lease.
+                with self._store.open_run(self._plan.run_id) as run:
+                    refuse_ended(run)
+                    self._directory.info = run.info
                 self._directory.update(status=RUNNING, error=None, ended_at_ns=0)
             return self._run(on_progress)
 

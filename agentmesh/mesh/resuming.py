@@ -20,7 +20,7 @@ from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import LATEST, Store
 from agentmesh.kernel.cell import RULES
 from agentmesh.mesh import environment
-from agentmesh.mesh.condition import has_ended, is_over
+from agentmesh.mesh.condition import is_over, refuse_ended
 from agentmesh.mesh.execution import LOCAL, Execution, Progress
 from agentmesh.mesh.options import LOCAL_VARIABLE, RunOptions, store_location, wants_local
 from agentmesh.mesh.outcome import Outcome
@@ -144,14 +144,7 @@ def _check(run: Run) -> None:
     holder = run.driver
     if holder is not None and not holder.is_dead:
         raise held(info.id, holder)
-    if has_ended(run, info):
-        raise ResumeError(
-            f"The run {info.id} has ended: {info.status}.",
-            cause="Its workflow has returned, failed, or was cancelled; nothing is left to do.",
-            fix=f"Look at it with `agentmesh show {info.id}`, or start a new run.",
-            run=info.id,
-            status=info.status,
-        )
+    refuse_ended(run)
     if is_over(info):
         late = time.time_ns() / 1e9 - info.created_at_ns / 1e9 - info.deadline_seconds
         raise ResumeError(
