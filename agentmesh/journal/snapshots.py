@@ -116,6 +116,9 @@ def read_snapshot(path: Path) -> Iterator[Image]:
                 raise damaged(str(path), offset, f"an image can't be read: {error}") from error
             for each in found:
                 yield cast("Image", even(each, Image)) if isinstance(each, Odd) else each
+        if not reader.complete:
+            size = file.seek(0, os.SEEK_END)
+            raise damaged(str(path), size, "the snapshot ends before its end")
 
 
 def _frames(images: Iterable[Image]) -> Iterator[bytes]:

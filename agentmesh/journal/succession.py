@@ -8,11 +8,12 @@ what a cell does with it.
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from agentmesh.errors import JournalDamagedError
 from agentmesh.journal.blobs import Blobs
 from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.framing import LogHeader
 from agentmesh.journal.lineage import Fence, Life, counting_bytes, latest_life, number_of
-from agentmesh.journal.places import EVENTS, SNAPSHOTS
+from agentmesh.journal.places import EVENTS, SNAPSHOTS, unusable
 from agentmesh.journal.reading import LogReader
 from agentmesh.journal.records import EventRecord, Step
 from agentmesh.journal.resolving import resolved
@@ -40,20 +41,25 @@ class Succession:
         incarnation: Which life this is; all earlier ones are over from now on.
 
     Raises:
-        JournalDamagedError: A file is damaged.
+        JournalDamagedError: A file is damaged, and what it has is nowhere else.
+        StoreError: The run's folder can't be read or written.
     """
 
     def __init__(self, directory: RunDirectory, host: str, incarnation: int) -> None:
         root = directory.local
-        for life in range(1, incarnation):
-            Fence(root, host, life).put_up()
         self._path = str(root)
         self._blobs = Blobs(root)
         self._images: dict[str, CellImage] = {}
         self._flight: list[bytes] = []
-        headers = _headers(root / EVENTS, host)
-        first, base = self._read_base(root / SNAPSHOTS, host, headers)
-        after, self._logs = _open_logs(root / EVENTS, headers, first)
+        self._logs: list[LogSource] = []
+        try:
+            for life in range(1, incarnation):
+                Fence(root, host, life).put_up()
+            headers = _headers(root / EVENTS, host)
+            first, base = self._read_base(root / SNAPSHOTS, host, headers)
+            after, self._logs = _open_logs(root / EVENTS, headers, first)
+        except OSError as error:
+            raise unusable(str(root), "can't be taken over", error) from error
         self.life = Life(incarnation=incarnation, after=after, base=base)
         """What the header of this life's log says."""
 
@@ -95,16 +101,61 @@ class Succession:
             log.close()
 
     def _read_base(self, folder: Path, host: str, headers: dict[str, LogHeader]) -> tuple[int, str]:
-        """Read the latest snapshot that counts; return its number and name."""
-        name = latest_snapshot(folder, host, headers)
-        if name is None:
+        """Read the latest snapshot that counts; return its number and name.
+
+        Logs are kept, so that a damaged snapshot costs time, as long as all logs are there.
+        """
+        events = folder.parent / EVENTS
+        try:
+            name = latest_snapshot(folder, host, headers)
+            first = 0 if name is None else number_of(name, host) or 0
+            for image in read_snapshot(folder / name) if name else ():
+                if isinstance(image, FlightImage):
+                    self._flight += image.deliveries
+                else:
+                    self._images[image.address] = image
+        except JournalDamagedError as error:
+            _check_none_missing(events, host, 0, error)
+            _warn_of_damage(host, error)
+            self._images.clear()
+            self._flight.clear()
             return 0, ""
-        for image in read_snapshot(folder / name):
-            if isinstance(image, FlightImage):
-                self._flight += image.deliveries
-            else:
-                self._images[image.address] = image
-        return number_of(name, host) or 0, name
+        _check_none_missing(events, host, first)
+        return first, name or ""
+
+
+def _check_none_missing(
+    folder: Path, host: str, first: int, error: JournalDamagedError | None = None
+) -> None:
+    """Refuse to go on when a log is missing that no snapshot stands for.
+
+    Raises:
+        JournalDamagedError: One is missing.
+    """
+    found = {number_of(name, host) for name in _names(folder)} - {None}
+    needed = set(range(first, max((each or 0 for each in found), default=first)))
+    if not found and any(number_of(name, host) for name in _names(folder.parent / SNAPSHOTS)):
+        needed = {0}
+    missing = sorted(needed - found)
+    if missing:
+        name = str(folder / f"{host}-{missing[0]}.log")
+        before = f"{error.what} And " if error else ""
+        raise JournalDamagedError(
+            f"{before}{name} is missing, and later files of the same host are there.",
+            cause="Usually a part of the run was deleted, or not copied.",
+            fix="Get the file again from where it was recorded; agentmesh never skips a part.",
+            file=name,
+        ) from error
+
+
+def _warn_of_damage(host: str, error: JournalDamagedError) -> None:
+    import structlog  # late: it takes a while, and most hosts never need it
+
+    structlog.get_logger("agentmesh").warning(
+        "a snapshot is damaged: the host is restored from all of its logs, which takes longer",
+        host=host,
+        problem=error.what,
+    )
 
 
 def latest_snapshot(folder: Path, host: str, headers: dict[str, LogHeader]) -> str | None:

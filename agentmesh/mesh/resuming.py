@@ -13,7 +13,9 @@ from agentmesh.errors import AgentMeshError, ResumeError, UnknownAgentError
 from agentmesh.host.entry import load, refuse_while_importing
 from agentmesh.host.plan import Entry, Plan
 from agentmesh.journal import strings
+from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.lease import held
+from agentmesh.journal.places import EVENTS
 from agentmesh.journal.redaction import DEFAULT_PATTERNS
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
@@ -108,6 +110,7 @@ def plan_again(
         _check(run)
         info = run.info
         location = str(Path(run.path).parent) if _is_path(name) else store_location(options.store)
+    check_spool(Store(location).attach(info.id))
     _check_process(info)
     entry, workflow = _load(info, program)
     _check_code(info)
@@ -154,6 +157,23 @@ def _check(run: Run) -> None:
             fix="Start a new run, with a longer deadline: `agentmesh run --deadline 8h`, or "
             "@am.workflow(deadline=...).",
             run=info.id,
+        )
+
+
+def check_spool(directory: RunDirectory) -> None:
+    """Refuse a run in a store that can't be appended to, on a machine where it was not.
+
+    Raises:
+        ResumeError: The end of its journal is on the machine that drove it.
+    """
+    if directory.spool is not None and not (directory.spool / EVENTS).is_dir():
+        raise ResumeError(
+            f"The end of the journal of the run {directory.id} is not on this machine: it is in "
+            f"the spool of the one that drove it, here that would be {directory.spool}.",
+            cause="Stores that can't be appended to, such as S3, get a log when it is complete.",
+            fix="Resume it on that machine, copy that folder here, or keep runs that must go on "
+            "anywhere in a store that all machines mount.",
+            run=directory.id,
         )
 
 
