@@ -186,6 +186,9 @@ class Ensemble:
                 self._ended.set()
         then()
 
+    def on_gates(self, peer: Peer) -> None:
+        """Do nothing: the client sends one message (`peer.Sink`)."""
+
     def gone(self, host: str, incarnation: int, reason: str) -> None:
         """Learn that somebody could not reach a host any more."""
         member = self._members.get(host)

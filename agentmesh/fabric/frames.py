@@ -34,6 +34,10 @@ class Frame(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Messages with consecutive numbers."""
     rewind: bool = False
     """The sender may have lost what it was sent: everything after `ack` is to come again."""
+    gates: int = 0
+    """Counts how often `full` has changed in this life of the sender: the highest is right."""
+    full: list[str] = []
+    """Agents of the sender that can't keep up: whoever sends to them should pause."""
 
 
 class _Odd(msgspec.Struct, array_like=True, frozen=True, tag="odd", gc=False):

@@ -42,6 +42,11 @@ class Limits:
 LIMITS = Limits()
 
 
+def size_of(envelope: Envelope) -> int:
+    """Return about how many bytes a message takes."""
+    return len(envelope.payload) + len(envelope.note) + HEADER_BYTES
+
+
 class Outgoing:
     """The sending half of one ordered pair of hosts."""
 
@@ -50,6 +55,8 @@ class Outgoing:
         self._unsent: deque[Envelope] = deque()
         self._unacked: deque[tuple[Envelope, int]] = deque()
         self._unacked_bytes = 0
+        self.waiting_bytes = 0
+        """Size of all messages not acknowledged yet."""
         self.acked = 0
         """Highest number known to be journaled over there."""
         self.credit = limits.window
@@ -83,7 +90,21 @@ class Outgoing:
 
     def put(self, envelopes: Iterable[Envelope]) -> None:
         """Take in messages to send, in order."""
-        self._unsent.extend(envelopes)
+        for envelope in envelopes:
+            self._unsent.append(envelope)
+            self.waiting_bytes += size_of(envelope)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits that whoever sends should pause."""
+        limits = self._limits
+        return self.waiting > 2 * limits.window or self.waiting_bytes > 2 * limits.unacked_bytes
+
+    @property
+    def roomy(self) -> bool:
+        """Whether so little waits that whoever paused may go on."""
+        limits = self._limits
+        return self.waiting <= limits.window and self.waiting_bytes <= limits.unacked_bytes
 
     def take(self, now: int) -> list[Envelope]:
         """Return the messages of the next frame, as many as fit."""
@@ -96,7 +117,7 @@ class Outgoing:
         filled = 0
         while len(batch) < most and filled < room:
             envelope = unsent.popleft()
-            size = len(envelope.payload) + len(envelope.note) + HEADER_BYTES
+            size = size_of(envelope)
             filled += size
             batch.append(envelope)
             unacked.append((envelope, size))
@@ -120,9 +141,11 @@ class Outgoing:
             return
         for _ in range(number - self.acked):
             if self._unacked:
-                self._unacked_bytes -= self._unacked.popleft()[1]
+                size = self._unacked.popleft()[1]
+                self._unacked_bytes -= size
             else:  # it was about to be sent again
-                self._unsent.popleft()
+                size = size_of(self._unsent.popleft())
+            self.waiting_bytes -= size
         self.acked = number
         self._patience_ns = self._limits.resend_ns
         self.resend_at = now + self._patience_ns if self._unacked else NEVER

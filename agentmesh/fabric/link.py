@@ -81,12 +81,24 @@ class Link:
         self._ask_again = False
         self._greet = False
         self._refused = False
+        self._gates = 0
+        self._full: list[str] = []
+        self._peer_gates = 0
+        self._tell_gates = False
+        self.peer_full: list[str] = []
+        """Agents of the other host that can't keep up."""
 
     # --- the host's side --------------------------------------------------------------------------
 
     def send(self, envelopes: Iterable[Envelope]) -> None:
         """Take in messages for the other host, in order; they must be journaled already."""
         self.outgoing.put(envelopes)
+
+    def announce(self, full: Iterable[str]) -> None:
+        """Let the other host know which agents here can't keep up; all that are not named can."""
+        self._gates += 1
+        self._full = list(full)
+        self._tell_gates = True
 
     @property
     def mark(self) -> tuple[int, int]:
@@ -128,8 +140,8 @@ class Link:
         outgoing = self.outgoing
         if now >= outgoing.resend_at:
             outgoing.resend()
-        needed = outgoing.can_transmit or now >= self._ack_at or self._ask_again or self._greet
-        if not needed or self.superseded:
+        asked = self._ask_again or self._greet or self._tell_gates
+        if self.superseded or not (asked or outgoing.can_transmit or now >= self._ack_at):
             return None
         return self._frame(now, messages=True)
 
@@ -147,6 +159,7 @@ class Link:
         """Learn that a transmission, or what came back, may not have arrived."""
         self.outgoing.rewind()
         self._ask_again = True
+        self._tell_gates = self._gates > 0
 
     def receive(self, data: bytes, now: int) -> list[Envelope]:
         """Take in a frame.
@@ -168,6 +181,9 @@ class Link:
         self.outgoing.acknowledge(frame.ack, frame.credit, now)
         if frame.rewind:
             self.outgoing.rewind()
+            self._tell_gates = self._gates > 0
+        if frame.gates > self._peer_gates:
+            self._peer_gates, self.peer_full = frame.gates, frame.full
         return self.incoming.take(frame.first, frame.envelopes)
 
     def peer_restarted(self, incarnation: int) -> None:
@@ -183,6 +199,8 @@ class Link:
         self._ack_at = NEVER
         self._told_ack = 0
         self._ask_again = False
+        self._peer_gates, self.peer_full = 0, []
+        self._tell_gates = self._gates > 0
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -213,6 +231,7 @@ class Link:
         if incoming.committed == incoming.handed:
             self._bytes_untold = 0
         rewind, self._ask_again, self._greet = self._ask_again, False, False
+        self._tell_gates = False
         return encode(
             Frame(
                 self.me,
@@ -224,5 +243,7 @@ class Link:
                 first,
                 envelopes,
                 rewind,
+                self._gates,
+                self._full,
             )
         )

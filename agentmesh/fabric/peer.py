@@ -45,6 +45,9 @@ class Sink(Protocol):
     def take(self, envelopes: list[Envelope], then: Callable[[], None]) -> None:
         """Take in messages, in order, and call back when they are journaled and handled."""
 
+    def on_gates(self, peer: "Peer") -> None:
+        """Learn that other agents of the other host can't keep up than before."""
+
 
 class Peer:
     """One host's end of a link.
@@ -80,6 +83,8 @@ class Peer:
         self._alarm_at = NEVER
         self._closed = False
         self._connections = 0
+        self._relief: Callable[[], None] | None = None
+        self._full = link.peer_full
 
     # --- for the host -----------------------------------------------------------------------------
 
@@ -127,10 +132,18 @@ class Peer:
             self._call(frame, self._result)
         if self._under_way < CALLS_UNDER_WAY_MAX:  # otherwise the next result looks again
             self._set_alarm(now)
+        if self._relief is not None and self.link.outgoing.roomy:
+            relief, self._relief = self._relief, None
+            relief()
+
+    def when_roomy(self, relief: Callable[[], None]) -> None:
+        """Call back once, when little waits for the other host."""
+        self._relief = relief
 
     def accept(self, frame: Frame, answer: Callable[[bytes], None]) -> None:
         """Take in a frame that came by a call, and answer it in time."""
         envelopes = self.link.accept(frame, self._clock_ns())
+        self._look_at_gates()
         self._held += 1
         if envelopes:
             self._sink.take(envelopes, partial(self._finish, self.link.mark, answer))
@@ -173,9 +186,15 @@ class Peer:
 
     def _take(self, data: bytes) -> bool:
         envelopes = self.link.receive(data, self._clock_ns())
+        self._look_at_gates()
         if envelopes:
             self._sink.take(envelopes, partial(self._on_committed, self.link.mark))
         return bool(envelopes)
+
+    def _look_at_gates(self) -> None:
+        if self.link.peer_full is not self._full:
+            self._full = self.link.peer_full
+            self._sink.on_gates(self)
 
     def _on_committed(self, mark: tuple[int, int]) -> None:
         self.link.commit(mark, self._clock_ns())

@@ -10,7 +10,7 @@ import gc
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -113,6 +113,7 @@ class HostProcess:
         self._peers: dict[str, Peer] = {}
         self._directory = Directory(identity.name)
         self._closing = self._closed = False
+        self._gates: dict[str, dict[str, None]] = {}  # full agents by host
         ambient.install()
         opened = _open(identity, plan)
         self._run, self._log = opened.run, opened.log
@@ -129,6 +130,7 @@ class HostProcess:
             is_local=self._directory.is_local,
             on_client=lambda envelope: self._peer(CLIENT).send([envelope]),
             on_failure=self._on_failure,
+            on_full=self._on_full,
             keeper=keeper,
         )
         if opened.succession is not None:
@@ -219,6 +221,8 @@ class HostProcess:
             link = Link(self.identity.name, self.identity.incarnation, name, incarnation)
             peer = Peer(link, self, self._loop, time.time_ns, self._on_gone)
             self._peers[name] = peer
+            if self._engine.flow.full:
+                link.announce(self._engine.flow.full)
             if ask:
                 self._calls.contact(name, 0, partial(self._on_contact, peer))
         return peer
@@ -242,6 +246,31 @@ class HostProcess:
         peers = self._peers.values()
         sent = [each for peer in peers for each in peer.link.outgoing.envelopes]
         return [*sent, *self._directory.envelopes]
+
+    # --- on the loop: flow control ----------------------------------------------------------------
+
+    def _on_full(self, full: Mapping[str, None]) -> None:
+        """Tell everybody which agents here can't keep up."""
+        for peer in self._peers.values():
+            peer.link.announce(full)
+            peer.flush()
+
+    def on_gates(self, peer: Peer) -> None:
+        """Learn which agents of another host can't keep up (`peer.Sink`)."""
+        name, full = peer.link.peer, dict.fromkeys(peer.link.peer_full)
+        before = self._gates.get(name, {})
+        self._gates[name] = full
+        for address in full:
+            self._engine.close_gate(address)
+        for address in before:
+            if address not in full:
+                self._engine.open_gate(address)
+
+    def _on_crowded(self, peer: Peer, envelopes: list[Envelope]) -> None:
+        """Let those pause who send more than the other host takes."""
+        gate = f"@{peer.link.peer}"
+        self._engine.hold((envelope.src for envelope in envelopes), gate)
+        peer.when_roomy(partial(self._engine.open_gate, gate))
 
     # --- on the loop: routing ---------------------------------------------------------------------
 
@@ -268,7 +297,10 @@ class HostProcess:
         if host == self.identity.name:
             self._engine.deliver(envelopes)
         else:
-            self._peer(host).send(envelopes)
+            peer = self._peer(host)
+            peer.send(envelopes)
+            if peer.link.outgoing.crowded:
+                self._on_crowded(peer, envelopes)
 
     def _on_located(self, located: Located | Exception) -> None:
         if isinstance(located, Exception):

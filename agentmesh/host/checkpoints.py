@@ -33,7 +33,7 @@ from agentmesh.journal.snapshots import (
 )
 from agentmesh.journal.succession import carried_events
 from agentmesh.kernel.envelope import Envelope
-from agentmesh.kernel.events import Delivered
+from agentmesh.kernel.events import Delivered, Event
 from agentmesh.kernel.snapshot import CellSnapshot, at_rest, snapshot
 
 if TYPE_CHECKING:
@@ -148,14 +148,20 @@ class Checkpoints:
             if address in carried:
                 rest, before = known(address)
                 events = before + carried[address]
-                yield CellImage(address, resident.steps, rest, events, resident.seen)
+                held = len(host.flow.parked.get(address, ()))
+                yield CellImage(address, resident.steps, rest, events, resident.seen, held)
             else:
-                yield self._resting(address, resident)
+                yield self._resting(address, resident, host.flow.parked.get(address, ()))
 
-    def _resting(self, address: str, resident: "Resident") -> CellImage:
+    def _resting(
+        self, address: str, resident: "Resident", held: Iterable[tuple[int, Event]]
+    ) -> CellImage:
         taken = snapshot(resident.cell)
         taken = replace(taken, state=self._redactor.json(taken.state))
-        return CellImage(address, resident.steps, taken, [], resident.seen)
+        waiting = [self._encoder.event(event) for _, event in held]
+        return CellImage(
+            address, resident.steps, taken, waiting, resident.seen, unhandled=len(waiting)
+        )
 
     def _latest_known(self, wanted: list[str]) -> Earlier:
         """Look into the latest snapshot for agents that are in the middle of a turn."""

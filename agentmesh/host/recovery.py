@@ -18,6 +18,7 @@ from agentmesh.journal.comparing import Difference, first_difference
 from agentmesh.journal.encoding import BodyEncoder, encode
 from agentmesh.journal.log import LogWriter
 from agentmesh.journal.records import Step
+from agentmesh.journal.snapshots import CellImage
 from agentmesh.journal.succession import Succession
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.commands import Command, Send, StartEffect
@@ -103,12 +104,31 @@ class _Recovery:
         if image is not None:
             found.resident.seen = image.seen
             found.carried = list(image.carried)
-            for event in self._succession.carried(image):
-                self._handle(found, event)
-            found.sent.clear()  # what was under way of that is in the snapshot
+            self._carry_on(found, image)
             found.resident.steps = image.steps
         self._follow(address, found, self._succession.steps(address))
         return found
+
+    def _carry_on(self, found: _Restored, image: CellImage) -> None:
+        """Handle again what lies between an agent's rest and the snapshot."""
+        handled = len(image.carried) - image.unhandled
+        for place, event in enumerate(self._succession.carried(image)):
+            if place == handled:
+                found.sent.clear()  # what was under way of that is in the snapshot
+            issued = self._handle(found, event)
+            if place >= handled:
+                step = image.steps - len(image.carried) + place
+                self._note_first_time(image.address, found, step, issued)
+        if not image.unhandled:
+            found.sent.clear()
+
+    def _note_first_time(
+        self, address: str, found: _Restored, step: int, issued: list[Command]
+    ) -> None:
+        """Write what the earlier life did not get to."""
+        self._log.commands(address, step, issued)
+        started = (one for one in issued if isinstance(one, StartEffect))
+        found.fresh.update((one.turn, one.n) for one in started)
 
     def _restored(self, address: str, rest: CellSnapshot) -> Cell:
         try:
@@ -128,9 +148,7 @@ class _Recovery:
             found.carried.append(encode(self._encoder.event_record(step.event)))
             found.resident.steps = step.number + 1
             if not step.handled:  # the earlier life ended before it could write this
-                self._log.commands(address, step.number, issued)
-                started = (one for one in issued if isinstance(one, StartEffect))
-                found.fresh.update((one.turn, one.n) for one in started)
+                self._note_first_time(address, found, step.number, issued)
                 continue
             difference = first_difference(self._encoder, step.commands, issued)
             if difference is not None:

@@ -38,6 +38,8 @@ class CellImage(msgspec.Struct, array_like=True, tag="cell"):
     """Its events since then, as they are journaled."""
     seen: dict[str, int]
     """By sender: the number of the latest message it was delivered."""
+    unhandled: int = 0
+    """How many of `carried`, at its end, it had not handled: it was held for somebody."""
 
     def events(self) -> Iterator[EventRecord]:
         """Yield its events since the rest."""

@@ -72,6 +72,11 @@ class Pending(AgentFuture[T]):
         """Stop waiting; tells the other side if it has not ended."""
         self.cancel()
 
+    @property
+    def pieces(self) -> int:
+        """How many pieces have come that nobody has taken."""
+        return len(self._pieces or ())
+
     def put(self, piece: T) -> None:
         """Take in one piece."""
         if self._pieces is None:

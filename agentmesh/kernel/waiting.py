@@ -60,6 +60,12 @@ class Waiting(Exchange):
             return None
         return max(0, behavior.mailbox - len(self._mailbox or ()))
 
+    @property
+    def backlog(self) -> int:
+        """How much was delivered that the agent's code has not taken: messages, and pieces."""
+        pieces = sum(each.pieces for each in self._asks.values()) if self._asks else 0
+        return len(self._mailbox or ()) + pieces
+
     def is_open(self, message: str) -> bool:
         """Tell whether a message waits in the mailbox or has an open turn."""
         return message in self.turns or any(each.id == message for each in self._mailbox or ())

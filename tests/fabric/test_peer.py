@@ -35,6 +35,10 @@ class Host:
             lambda _peer, error: self.gone.append(error),
         )
 
+    def on_gates(self, peer: Peer) -> None:
+        """Note who can't keep up over there."""
+        self.full = list(peer.link.peer_full)
+
     def take(self, envelopes: list[Envelope], then: Callable[[], None]) -> None:
         """Take messages in; what they cause is sent before they are answered."""
         for envelope in envelopes:
