@@ -49,12 +49,18 @@ sys.addaudithook(_refuse_far_hosts)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let who has the time explore the protocol between hosts further."""
+    """Let who has the time explore the protocol between hosts further, and kill more."""
     parser.addoption(
         "--explore",
         choices=["small", "large"],
         default="small",
         help="how far the protocol between hosts is explored; large takes many minutes",
+    )
+    parser.addoption(
+        "--chaos",
+        choices=["small", "large"],
+        default="small",
+        help="how much is done while processes are killed; large takes many minutes",
     )
 
 
