@@ -6,26 +6,13 @@ from pathlib import Path
 import pytest
 
 from agentmesh.host import checkpoints
-from agentmesh.journal.lineage import number_of
 from agentmesh.mesh.auditing import audit_run
 from agentmesh.mesh.execution import Execution
 from agentmesh.mesh.options import RunOptions
 from agentmesh.mesh.resuming import execute_again, plan_again
-from agentmesh.mesh.runner import plan_for
-from agentmesh.sdk.workflow import workflow_type_of
 from tests.recovery import programs
 from tests.recovery.cuts import cut_copy, records_of
-
-NUMBER = programs.Number(value=2)
-
-
-def record(store: Path) -> tuple[Path, object]:
-    """Run the program to its end, and leave its journal as a crash right then would."""
-    options = RunOptions(local=True, store=str(store), run_id="whole", quiet=True)
-    workflow = workflow_type_of(programs.everything)
-    execution = Execution(plan_for(workflow, NUMBER, options), workflow, options)
-    answer = execution.drive()
-    return store / "whole", answer.payload
+from tests.recovery.recorded import logs_of, record
 
 
 def test_a_run_cut_after_any_record_goes_on_to_the_same_end(tmp_path: Path) -> None:
@@ -54,7 +41,7 @@ def test_a_run_with_snapshots_goes_on_to_the_same_end(
     """A cut anywhere in the last log, behind a snapshot taken at rest or in the middle of turns."""
     monkeypatch.setattr(checkpoints, "SEGMENT_BYTES", segment_bytes)
     run, expected = record(tmp_path / "recorded")
-    logs = sorted((run / "events").iterdir(), key=lambda path: number_of(path.name, "local") or 0)
+    logs = logs_of(run)
     assert len(logs) > 1
     assert len(list((run / "snapshots").iterdir())) == 1
     records = records_of(logs[-1])
