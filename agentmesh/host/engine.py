@@ -11,7 +11,6 @@ A host that can't write its journal stops: nothing more is released.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -19,6 +18,7 @@ from typing import Protocol
 from agentmesh.effects.failures import outcome_unknown
 from agentmesh.errors import InternalError, RunFailedError
 from agentmesh.host.alarms import Alarms, TimerId
+from agentmesh.host.clock import SteadyClock
 from agentmesh.host.performers import Performers
 from agentmesh.host.resident import Resident
 from agentmesh.kernel import commands, events
@@ -74,7 +74,7 @@ class Host:
         on_client: Called after a commit with what was sent to the client.
         on_failure: Called once when the host can't go on.
         keeper: Looks after the journal.
-        clock_ns: Wall clock.
+        clock_ns: Nanoseconds since the epoch; a steady clock by default.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Host:
         on_client: Callable[[Envelope], None] = lambda _envelope: None,
         on_failure: Callable[[Exception], None] = lambda _error: None,
         keeper: Keeper | None = None,
-        clock_ns: Callable[[], int] = time.time_ns,
+        clock_ns: Callable[[], int] | None = None,
     ) -> None:
         self.run = run
         self._seed = seed
@@ -99,7 +99,8 @@ class Host:
         self._is_local = is_local
         self._on_client = on_client
         self._on_failure = on_failure
-        self._clock_ns = clock_ns
+        self._steady = SteadyClock()
+        self._clock_ns = clock_ns = clock_ns or self._steady
         self._keeper = keeper
         self._residents: dict[str, Resident] = {}
         self._busy: dict[str, Cell] = {}  # exactly the cells that are not idle
@@ -201,6 +202,7 @@ class Host:
         self._residents.update(residents)
         for address, resident in residents.items():
             cell = resident.cell
+            self._steady.not_before(cell.now)
             if not cell.idle:
                 self._busy[address] = cell
                 deadline = cell.next_deadline()
