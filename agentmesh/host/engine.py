@@ -5,7 +5,9 @@ journals them with one write, lets each happen, and journals what it caused; loc
 messages enter the next round. When the inbox is empty, or a tick has gone on long
 enough, everything is committed and only then released: envelopes to other hosts,
 effects, the client's result. So what a cell consumed is in the journal before its
-handler starts, and before anything it caused leaves the process.
+handler starts, and before anything it caused leaves the process. With durability "disk"
+the commit waits for the disk, once a tick: before its handler starts an event has only been
+written, because nothing that is lost with the machine until then was seen outside.
 
 A host that can't write its journal stops: nothing more is released.
 """
@@ -47,8 +49,11 @@ class Journal(Protocol):
     def commands(self, address: str, step: int, commands: Sequence[Command]) -> None:
         """Add all that handling the event issued."""
 
+    def write(self) -> None:
+        """Write what was added since the last time: it survives this process."""
+
     def commit(self) -> None:
-        """Write what was added since the last time."""
+        """Write, and wait until it survives what it is to survive: the machine, perhaps."""
 
 
 class Keeper(Protocol):
@@ -287,7 +292,7 @@ class Host:
             journal.event(address, resident.steps, event)
             batch.append((resident, resident.steps, event))
             resident.steps += 1
-        journal.commit()
+        journal.write()
         for resident, step, event in batch:
             self._step(resident.cell, step, event)
         self.events_handled += len(batch)

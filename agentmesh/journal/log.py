@@ -1,8 +1,12 @@
 """The writer of a journal: one append-only file per host, one write a tick.
 
-Records collect in memory until `commit`, which appends all of them as one frame with
-one write. The host decides when: after a round's events and before handling them
-(write-ahead), and before anything leaves the process (output commit).
+Records collect in memory until `write` or `commit` appends all of them as one frame with
+one write. The host decides when: it writes a round's events before it handles them
+(write-ahead), and commits before anything leaves the process (output commit).
+
+With durability "disk" only `commit` waits for the disk, once for everything written since
+the last time: what is lost with the machine before that has had no effect outside. So a
+step that waits for the one before costs one `fdatasync`, and a hundred at once cost one.
 
 A write that fails is taken back, so that nothing is ever written behind half a frame.
 The records stay in memory, and the next `commit` tries them again: a full disk stops a
@@ -32,10 +36,11 @@ from agentmesh.kernel.commands import Command
 from agentmesh.kernel.events import Event
 
 Durability = Literal["process", "disk"]
-"""What a committed record survives: the end of the process, or also that of the machine."""
+"""What a committed record survives: the end of the process, or also that of the machine.
+What is only written survives the end of the process."""
 
 COMMIT_BYTES = 16 << 20
-"""Records are committed early when there are more: earlier is always safe."""
+"""Records are written early when there are more: earlier is always safe."""
 
 _EMPTY = framing.pack_array_head(0)
 
@@ -88,6 +93,7 @@ class LogWriter:
             run, host, number, 0, version, life.incarnation, life.after, life.base
         )
         self._fd, self._seed, self._offset = -1, 0, 0
+        self._unsynced = False
         self._begin()
 
     def roll(self, path: Path, number: int) -> None:
@@ -102,7 +108,8 @@ class LogWriter:
         """
         self.commit()
         before, descriptor, header = self.path, self._fd, self.header
-        end = framing.pack_frame(_EMPTY, self._seed, self._offset)
+        seed, offset = self._seed, self._offset
+        end = framing.pack_frame(_EMPTY, seed, offset)
         self.path = path
         self.header = framing.LogHeader(
             header.run, header.host, number, 0, header.agentmesh, header.incarnation
@@ -110,7 +117,11 @@ class LogWriter:
         try:
             self._begin()
         except JournalError:
+            if self._fd != descriptor:
+                os.close(self._fd)
+                path.unlink(missing_ok=True)
             self.path, self._fd, self.header = before, descriptor, header
+            self._seed, self._offset, self._broken = seed, offset, ""
             raise
         self._cells = {}
         with contextlib.suppress(OSError):  # a file without its end reads just as well
@@ -153,7 +164,7 @@ class LogWriter:
             self._add(Entry(self._cells[address], 0, Opened(address, number)))
 
     def event(self, address: str, step: int, event: Event) -> None:
-        """Add an event, which must be committed before the cell handles it.
+        """Add an event, which must be written before the cell handles it.
 
         Raises:
             JournalError: A large payload could not be stored; nothing was added.
@@ -176,11 +187,21 @@ class LogWriter:
         self._add(Entry(self._cells[address], step, records))
 
     def commit(self) -> None:
-        """Append everything added since the last commit, with one write.
+        """Write, and with durability "disk" wait until all that was written is on the disk.
+
+        Raises:
+            JournalError: As of `write` and `sync`.
+        """
+        self.write()
+        if self._unsynced and self.durability == "disk":
+            self.sync()
+
+    def write(self) -> None:
+        """Append everything added since the last time, with one write.
 
         Raises:
             JournalError: It could not be written. The file is as it was before, the
-                records are kept, and `commit` may be tried again.
+                records are kept, and this may be tried again.
         """
         if not self._count:
             return
@@ -190,13 +211,14 @@ class LogWriter:
         self._count = 0
 
     def sync(self) -> None:
-        """Wait until everything committed is on the disk.
+        """Wait until everything written is on the disk.
 
         Raises:
             JournalError: The disk failed; the file takes no more records.
         """
         try:
             os.fdatasync(self._fd)
+            self._unsynced = False
         except OSError as error:
             # What the kernel did with the pages is unknown now: only a new file is safe.
             self._broken = str(error)
@@ -212,8 +234,9 @@ class LogWriter:
             return
         try:
             if not self._broken:
-                self.commit()
+                self.write()
                 self._append_frame(_EMPTY)
+                self.commit()
         finally:
             self._closed = True
             os.close(self._fd)
@@ -239,7 +262,7 @@ class LogWriter:
             raise
         self._count += 1
         if size > COMMIT_BYTES:
-            self.commit()
+            self.write()
 
     def _create(self) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -272,8 +295,7 @@ class LogWriter:
             retry = self._take_back(error)
             raise self._failed(error, retry=retry) from error
         self._offset += len(data)
-        if self.durability == "disk":
-            self.sync()
+        self._unsynced = True
 
     def _take_back(self, error: OSError) -> bool:
         """Remove half a frame; say whether the file can take another."""

@@ -100,6 +100,14 @@ class LogSource:
         self.complete = self._reader.complete
         self.size = os.fstat(file.fileno()).st_size
 
+    def sync(self) -> None:
+        """Wait until what was read is on the disk, whoever wrote it.
+
+        Raises:
+            OSError: The disk failed.
+        """
+        os.fdatasync(self._file.fileno())
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -58,6 +58,9 @@ class Succession:
             headers = _headers(root / EVENTS, host)
             first, base = self._read_base(root / SNAPSHOTS, host, headers)
             after, self._logs = _open_logs(root / EVENTS, headers, first)
+            if directory.info.durability == "disk":
+                for log in self._logs:
+                    log.sync()  # its writer may have died between writing and waiting
         except OSError as error:
             raise unusable(str(root), "can't be taken over", error) from error
         self.life = Life(incarnation=incarnation, after=after, base=base)

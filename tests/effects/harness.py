@@ -46,6 +46,8 @@ class MemoryJournal:
     def commands(self, address: str, step: int, issued: Sequence[Command]) -> None:
         self.issued[address][step] = list(issued)
 
+    def write(self) -> None: ...
+
     def commit(self) -> None: ...
 
 

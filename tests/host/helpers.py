@@ -58,6 +58,9 @@ class RecordingJournal:
     def commands(self, address: str, step: int, commands: Sequence[Command]) -> None:
         self._note("commands", address, step, list(commands))
 
+    def write(self) -> None:
+        self._note("write")
+
     def commit(self) -> None:
         self._note("commit")
 

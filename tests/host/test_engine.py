@@ -13,7 +13,7 @@ from tests.host.helpers import quick, run, running
 from tests.host.programs import PERFORM, QUICK, Emit, Order
 
 
-def test_what_a_cell_consumes_is_committed_before_it_is_handled() -> None:
+def test_what_a_cell_consumes_is_written_before_it_is_handled() -> None:
     """And what it issues before anything leaves the process: effects, and the client's answer."""
 
     async def body() -> None:
@@ -27,9 +27,9 @@ def test_what_a_cell_consumes_is_committed_before_it_is_handled() -> None:
             PERFORM["quick"] = noted
             await bench.ask("Worker/a", "work", QUICK)
             assert [entry[0] for entry in story] == [
-                *("open", "event", "event", "commit"),  # started and delivered
+                *("open", "event", "event", "write"),  # started and delivered
                 *("commands", "commands", "commit", "performed"),
-                *("event", "commit", "commands", "commit", "client"),
+                *("event", "write", "commands", "commit", "client"),
             ]
             assert [entry[2] for entry in story if entry[0] == "event"] == [0, 1, 2]
             assert [entry[2] for entry in story if entry[0] == "commands"] == [0, 1, 2]
@@ -41,7 +41,7 @@ def test_nothing_is_released_once_the_journal_can_not_be_written() -> None:
     """The disk is full: the driver is told, and no effect, message or answer gets out."""
 
     async def body() -> None:
-        for what, index in itertools.product(["event", "commands", "commit"], range(3)):
+        for what, index in itertools.product(["event", "commands", "write", "commit"], range(2)):
             async with running() as bench:
                 PERFORM["quick"] = quick
                 count = itertools.count()
@@ -76,7 +76,7 @@ def test_an_effect_is_not_started_when_its_command_could_not_be_committed() -> N
 
             PERFORM["quick"] = noted
             count = itertools.count()
-            bench.journal.fails_at = _fails("commit", 1, count)
+            bench.journal.fails_at = _fails("commit", 0, count)
             bench.send("Worker/a", "work", QUICK)
             await bench.failed()
             await asyncio.sleep(0)

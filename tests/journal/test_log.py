@@ -127,9 +127,35 @@ def test_the_disk_is_waited_for_when_asked(tmp_path: Path, monkeypatch: pytest.M
     log = new_log(tmp_path, durability="disk")
     before = len(synced)
     log.event("B/1", 0, delivered(1))
+    log.write()
+    assert synced[before:] == []
+    log.commands("B/1", 0, [])
     log.commit()
-
     assert synced[before:] == [log.fileno()]
+    log.event("B/1", 1, delivered(2))
+    log.write()
+    log.commit()  # although nothing is left to be written
+    assert synced[before:] == [log.fileno()] * 2
+    log.commit()  # of nothing
+    assert len(synced) == before + 2
+    log.close()
+    assert len(synced) == before + 3
+
+
+def test_what_was_written_waits_for_the_disk_before_a_new_file_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later only the new file is waited for."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    log = new_log(tmp_path, durability="disk")
+    log.commit()
+    before, old = len(synced), log.fileno()
+    log.event("B/1", 0, delivered(1))
+    log.write()
+    log.roll(tmp_path / "h-1.log", 1)
+
+    assert synced[before:] == [old]
     log.close()
 
 
@@ -202,6 +228,22 @@ def test_half_a_frame_is_taken_back_and_tried_again(tmp_path: Path, file_size_li
     assert "Make room" in caught.value.fix
     assert log.path.stat().st_size == safe
     log.close()
+    assert len([body for body in bodies(log.path) if isinstance(body, Delivered)]) == 2
+
+
+def test_a_log_goes_on_where_no_new_one_can_begin(tmp_path: Path, file_size_limit) -> None:
+    """The disk has room for the new file's name, and not for its first bytes."""
+    log = new_log(tmp_path)
+    log.event("B/1", 0, delivered(1))
+    log.commit()
+    file_size_limit(10)
+    with pytest.raises(JournalError):
+        log.roll(tmp_path / "h-1.log", 1)
+    file_size_limit(1 << 30)
+    log.event("B/1", 1, delivered(2))
+    log.close()
+
+    assert [path.name for path in log.path.parent.iterdir()] == [log.path.name]
     assert len([body for body in bodies(log.path) if isinstance(body, Delivered)]) == 2
 
 
