@@ -5,6 +5,7 @@
 what a cell does with it.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -225,15 +226,17 @@ def _open_logs(
     """Open the logs from a number on; return also how much of every log counts."""
     after: dict[str, int] = {}
     logs: list[LogSource] = []
-    for name, limit in counting_bytes(headers).items():
-        path = folder / name
-        if limit == 0:
-            continue
-        if headers[name].number < first:
-            after[name] = path.stat().st_size if limit is None else limit
-            continue
-        log = LogSource(path.open("rb"), str(path), limit)
-        logs.append(log)
-        ends = log.size if log.torn_at is None else log.torn_at
-        after[name] = ends if limit is None else limit
+    with contextlib.ExitStack() as opened:
+        for name, limit in counting_bytes(headers).items():
+            path = folder / name
+            if limit == 0:
+                continue
+            if headers[name].number < first:
+                after[name] = path.stat().st_size if limit is None else limit
+                continue
+            log = LogSource(opened.enter_context(path.open("rb")), str(path), limit)
+            logs.append(log)
+            ends = log.size if log.torn_at is None else log.torn_at
+            after[name] = ends if limit is None else limit
+        opened.pop_all()  # nothing failed: all stays open
     return after, logs
