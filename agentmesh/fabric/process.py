@@ -7,7 +7,9 @@ answer, because whoever waits for the loop waits with a deadline.
 
 import asyncio
 import gc
+import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,10 +17,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 from agentmesh import ambient
-from agentmesh.errors import UnknownAgentError, describe
+from agentmesh.errors import SupersededError, UnknownAgentError, describe
 from agentmesh.fabric.directory import Directory, Located
 from agentmesh.fabric.frames import decode
 from agentmesh.fabric.host_loop import HostLoop
@@ -31,6 +33,7 @@ from agentmesh.host.plan import Entry, Plan
 from agentmesh.host.recovery import recover
 from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.encoding import BodyEncoder
+from agentmesh.journal.lineage import Fence
 from agentmesh.journal.log import LogWriter
 from agentmesh.journal.redaction import Redactor
 from agentmesh.journal.store import Store
@@ -44,6 +47,8 @@ T = TypeVar("T")
 
 COLLECTOR_THRESHOLDS = (10_000, 20, 50)
 """New objects before a collection, and how many of those before the next generation's."""
+SUPERSEDED = 75
+"""Exit code of a host that finds that another process has taken its place."""
 CONTROL_SECONDS = 1.0
 """How long a question about the host's state waits for its loop."""
 
@@ -163,6 +168,10 @@ class HostProcess:
         """Wait until the host ends; return why as a described error, or nothing if it is closed."""
         return self._failure.result()
 
+    def meet(self, host: str, incarnation: int, contact: object) -> None:
+        """Learn that another host lives again: it may not be seen that its earlier life is over."""
+        self._loop.call_soon_threadsafe(self._on_met, host, incarnation, contact)
+
     def close(self, seconds: float, *, suspend: bool = False) -> bool:
         """Write what is left, close the log and end the loop.
 
@@ -219,7 +228,8 @@ class HostProcess:
         peer = self._peers.get(name)
         if peer is None:
             link = Link(self.identity.name, self.identity.incarnation, name, incarnation)
-            peer = Peer(link, self, self._loop, time.time_ns, self._on_gone)
+            clock_ns = time.monotonic_ns
+            peer = Peer(link, self, self._loop, clock_ns, self._on_gone, self._on_failure)
             self._peers[name] = peer
             if self._engine.flow.full:
                 link.announce(self._engine.flow.full)
@@ -234,6 +244,11 @@ class HostProcess:
         incarnation, callee = contact
         peer.link.peer_restarted(incarnation)
         peer.connect(self._calls.call_of(callee))
+
+    def _on_met(self, host: str, incarnation: int, contact: object) -> None:
+        peer = self._peers.get(host)
+        if peer is not None and incarnation > peer.link.peer_incarnation:
+            self._on_contact(peer, (incarnation, contact))
 
     def _on_gone(self, peer: Peer, error: Exception) -> None:
         """Tell the supervisor that a host is dead, and wait for its successor."""
@@ -261,16 +276,16 @@ class HostProcess:
         before = self._gates.get(name, {})
         self._gates[name] = full
         for address in full:
-            self._engine.close_gate(address)
+            self._engine.flow.close_gate(address)
         for address in before:
             if address not in full:
-                self._engine.open_gate(address)
+                self._engine.flow.open_gate(address)
 
     def _on_crowded(self, peer: Peer, envelopes: list[Envelope]) -> None:
         """Let those pause who send more than the other host takes."""
         gate = f"@{peer.link.peer}"
-        self._engine.hold((envelope.src for envelope in envelopes), gate)
-        peer.when_roomy(partial(self._engine.open_gate, gate))
+        self._engine.flow.hold((envelope.src for envelope in envelopes), gate)
+        peer.when_roomy(partial(self._engine.flow.open_gate, gate))
 
     # --- on the loop: routing ---------------------------------------------------------------------
 
@@ -328,6 +343,8 @@ class HostProcess:
         return Status(idle=quiet and self._engine.idle, events=self._engine.events_handled)
 
     def _on_failure(self, error: Exception) -> None:
+        if isinstance(error, SupersededError):
+            _leave(error)
         if not self._failure.done():
             self._failure.set_result(describe(error))
 
@@ -373,6 +390,16 @@ def _spare_the_collector() -> None:
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
+def _leave(error: SupersededError) -> NoReturn:
+    """End this process at once: another has its place, and nothing that it does counts.
+
+    Not by an exception: agents' tools run in other threads, and would go on.
+    """
+    sys.stderr.write(f"agentmesh: {error}\n")
+    sys.stderr.flush()
+    os._exit(SUPERSEDED)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Opened:
     """What a host has to begin with."""
@@ -390,6 +417,7 @@ def _open(identity: Identity, plan: Plan) -> _Opened:
     store = Store(plan.store)
     directory = store.attach(plan.run_id)
     redactor = store.redactor_for(directory.info)
+    Fence(directory.local, identity.name, identity.incarnation).begin()
     succession, life = None, None
     if identity.incarnation > 1:
         succession = Succession(directory, identity.name, identity.incarnation)

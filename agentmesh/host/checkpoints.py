@@ -148,7 +148,7 @@ class Checkpoints:
             if address in carried:
                 rest, before = known(address)
                 events = before + carried[address]
-                held = len(host.flow.parked.get(address, ()))
+                held = len(tuple(host.flow.parked.get(address, ())))
                 yield CellImage(address, resident.steps, rest, events, resident.seen, held)
             else:
                 yield self._resting(address, resident, host.flow.parked.get(address, ()))

@@ -14,14 +14,15 @@ A host that can't write its journal stops: nothing more is released.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
 
 from agentmesh.effects.failures import outcome_unknown
 from agentmesh.errors import InternalError, RunFailedError
 from agentmesh.host.alarms import Alarms, TimerId
 from agentmesh.host.clock import SteadyClock
+from agentmesh.host.holding import Holding
 from agentmesh.host.performers import Performers
+from agentmesh.host.ports import Journal, Keeper
 from agentmesh.host.resident import Resident
 from agentmesh.kernel import commands, events
 from agentmesh.kernel import envelope as kinds
@@ -37,35 +38,6 @@ TICK_EVENTS_MAX = 512
 """Events handled before what they caused is released, so that nobody waits for a busy tick."""
 
 
-class Journal(Protocol):
-    """What the engine needs of a log; `agentmesh.journal.log.LogWriter` is one."""
-
-    def open_cell(self, address: str) -> object:
-        """Announce an agent."""
-
-    def event(self, address: str, step: int, event: Event) -> None:
-        """Add an event, before the cell handles it."""
-
-    def commands(self, address: str, step: int, commands: Sequence[Command]) -> None:
-        """Add all that handling the event issued."""
-
-    def write(self) -> None:
-        """Write what was added since the last time: it survives this process."""
-
-    def commit(self) -> None:
-        """Write, and wait until it survives what it is to survive: the machine, perhaps."""
-
-
-class Keeper(Protocol):
-    """Looks after the journal; `agentmesh.host.checkpoints.Checkpoints` is one."""
-
-    def guard(self) -> None:
-        """Raise if nothing may leave this process any more."""
-
-    def after_tick(self, host: "Host") -> None:
-        """Do what is due between ticks."""
-
-
 class Host:
     """Runs cells on an asyncio loop.
 
@@ -78,6 +50,7 @@ class Host:
         is_local: Tells whether an address lives here.
         on_client: Called after a commit with what was sent to the client.
         on_failure: Called once when the host can't go on.
+        on_full: Called with the addresses of the agents here that can't keep up, when they change.
         keeper: Looks after the journal.
         clock_ns: Nanoseconds since the epoch; a steady clock by default.
     """
@@ -93,6 +66,7 @@ class Host:
         is_local: Callable[[str], bool] = lambda _address: True,
         on_client: Callable[[Envelope], None] = lambda _envelope: None,
         on_failure: Callable[[Exception], None] = lambda _error: None,
+        on_full: Callable[[Mapping[str, None]], None] = lambda _full: None,
         keeper: Keeper | None = None,
         clock_ns: Callable[[], int] | None = None,
     ) -> None:
@@ -121,6 +95,8 @@ class Host:
         self._after_tick: deque[tuple[int, Callable[[], None]]] = deque()
         self._taken = 0
         self._refused: dict[str, str] = {}
+        self.flow = Holding(loop, clock_ns, self._residents, self._schedule, on_full)
+        """Who is held, because somebody else can't keep up."""
         self.events_handled = 0
         """Events since the start."""
         self.alarms = Alarms(loop, clock_ns, self._on_timer, self._on_deadline)
@@ -165,6 +141,7 @@ class Host:
         What is still on its way here ends likewise, as soon as it would have to wait.
         """
         self._ending = reason
+        self.flow.end()
         now = self._clock_ns()
         for address in self._busy:
             self.inject(address, events.Stopped(now, reason))
@@ -173,7 +150,7 @@ class Host:
     def idle(self) -> bool:
         """Whether nothing is in flight on this host and nobody waits for anything."""
         busy = any(not cell.only_watches for cell in self._busy.values())
-        waiting = self._inbox or self._outbox or self._to_start or busy
+        waiting = self._inbox or self._outbox or self._to_start or busy or self.flow.parked
         return not waiting and not len(self.performers)
 
     @property
@@ -261,12 +238,14 @@ class Host:
         except BaseException as error:  # of whoever interrupts the process
             self._fail(_interrupted(error))
             raise
-        if self._inbox:
+        if self._inbox or self.flow.has_released:
             self._schedule()
 
     def _tick(self) -> None:
         budget = TICK_EVENTS_MAX
-        while self._inbox and budget > 0:
+        while (self._inbox or self.flow.has_released) and budget > 0:
+            if self.flow.has_released:
+                budget -= self._catch_up(budget)
             budget -= self._round(min(budget, len(self._inbox)))
         self._journal.commit()
         if self._keeper is not None:
@@ -278,7 +257,7 @@ class Host:
             self._keeper.after_tick(self)
 
     def _round(self, size: int) -> int:
-        inbox, journal = self._inbox, self._journal
+        inbox, journal, flow = self._inbox, self._journal, self.flow
         batch: list[tuple[Resident, int, Event]] = []
         for _ in range(size):
             address, event = inbox.popleft()
@@ -290,16 +269,32 @@ class Host:
             if type(event) is events.Delivered and not resident.is_new(event.envelope):
                 continue
             journal.event(address, resident.steps, event)
-            batch.append((resident, resident.steps, event))
+            if not (flow.active and flow.parks(address, resident.steps, event)):
+                batch.append((resident, resident.steps, event))
             resident.steps += 1
         journal.write()
         for resident, step, event in batch:
-            self._step(resident.cell, step, event)
+            # Somebody may be held since it was taken in: by what was handled just before.
+            if not (flow.active and flow.parks(resident.cell.address, step, event)):
+                self._step(resident, step, event)
+        if flow.active:
+            flow.look()
         self.events_handled += len(batch)
         self._taken += size
         return size
 
-    def _step(self, cell: Cell, step: int, event: Event) -> None:
+    def _catch_up(self, most: int) -> int:
+        """Handle what was held back for cells that are held no longer."""
+        done = 0
+        while done < most and (found := self.flow.next_parked()) is not None:
+            address, step, event = found
+            self._step(self._residents[address], step, event)
+            done += 1
+        self.events_handled += done
+        return done
+
+    def _step(self, resident: Resident, step: int, event: Event) -> None:
+        cell = resident.cell
         issued = cell.handle(event)
         self._journal.commands(cell.address, step, issued)
         for command in issued:
@@ -307,6 +302,10 @@ class Host:
                 self._send(command.envelope)
             elif type(command) is not FinishTurn:
                 self._carry_out(cell, command)
+        if cell.idle and not self.flow.full:
+            self._busy.pop(cell.address, None)
+            return
+        self.flow.note(cell.address)
         if cell.idle:
             self._busy.pop(cell.address, None)
             return
@@ -357,6 +356,8 @@ class Host:
 
     def _send(self, envelope: Envelope) -> None:
         dst = envelope.dst
+        if self.flow.closed:
+            self.flow.passes(envelope)
         if dst != CLIENT and self._is_local(dst):
             self._inbox.append((dst, events.Delivered(self._clock_ns(), envelope)))
         elif dst == CLIENT:

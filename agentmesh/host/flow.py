@@ -7,14 +7,14 @@ nothing more, until the gate opens again. That is no decision of the cell and le
 trace: events may come late anyway. What is held back counts as its own backlog, so that
 holding travels upstream, to whoever has no room either.
 
-Holding must not stop what it waits for. A cell is let go when whoever is full waits for
-it, as the chain of an ask tells; when its own work is cancelled; and after a while in any
-case, because a circle of full mailboxes over several hosts can't be seen from one of
-them: such a run gets slow, and does not stand still.
+Holding must not stop what it waits for. A cell is not held while whoever is full waits for
+it, as the chain of an ask tells. It is let go when its own work is cancelled, and after a
+while in any case, because a circle of full mailboxes over several hosts can't be seen from
+one of them: such a run gets slow, and does not stand still.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from agentmesh.host.resident import Resident
 from agentmesh.kernel import envelope as kinds
@@ -30,9 +30,16 @@ _COUNTED = (kinds.TELL, kinds.ASK, kinds.CHUNK)
 
 
 class Flow:
-    """Gates, held cells and what waits for them."""
+    """Gates, held cells and what waits for them.
 
-    def __init__(self) -> None:
+    Args:
+        awaited: Tells whether an agent waits for open work of a cell: address, agent.
+    """
+
+    def __init__(
+        self, awaited: Callable[[str, str], bool] = lambda _address, _agent: False
+    ) -> None:
+        self._awaited = awaited
         self.closed: dict[str, None] = {}
         """The gates that are full."""
         self.full: dict[str, None] = {}
@@ -81,7 +88,7 @@ class Flow:
 
     def hold(self, address: str, gate: str, now: int) -> None:
         """Let a cell wait at a gate, unless it would wait for itself."""
-        if gate == address or self._waits_for(gate, address):
+        if gate == address or self._is_awaited(address, gate) or self._waits_for(gate, address):
             return
         self._held.setdefault(address, {})[gate] = None
         self._since.setdefault(address, now)
@@ -141,13 +148,23 @@ class Flow:
         """Return who has been held for too long."""
         return [address for address, since in self._since.items() if now - since >= HOLD_NS]
 
+    def _is_awaited(self, address: str, gate: str) -> bool:
+        """Tell whether whoever is full waits for a cell, or will when what waits is handled."""
+        if self._awaited(address, gate):
+            return True
+        waiting = (event for _, event in self.parked.get(address, ()))
+        return any(
+            isinstance(event, events.Delivered) and gate in event.envelope.chain
+            for event in waiting
+        )
+
     def _must_go_on(self, address: str, event: Event) -> bool:
         if isinstance(event, events.Cancelled | events.Stopped):
             return True
         if not isinstance(event, events.Delivered):
             return False
-        envelope, gates = event.envelope, self._held.get(address, {})
-        return envelope.src in gates or any(each in gates for each in envelope.chain)
+        gates = self._held.get(address, {})
+        return any(each in gates for each in event.envelope.chain)
 
     def _waits_for(self, start: str, address: str) -> bool:
         """Tell whether a gate, itself a held cell, waits for an address in the end."""

@@ -66,6 +66,10 @@ class Waiting(Exchange):
         pieces = sum(each.pieces for each in self._asks.values()) if self._asks else 0
         return len(self._mailbox or ()) + pieces
 
+    def is_awaited_by(self, agent: str) -> bool:
+        """Tell whether an agent waits, itself or through others, for work that is open here."""
+        return any(agent in each.chain for each in self._open())
+
     def is_open(self, message: str) -> bool:
         """Tell whether a message waits in the mailbox or has an open turn."""
         return message in self.turns or any(each.id == message for each in self._mailbox or ())

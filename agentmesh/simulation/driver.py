@@ -14,8 +14,9 @@ from concurrent.futures import Future
 
 from agentmesh import ambient
 from agentmesh.errors import RunFailedError
-from agentmesh.host.engine import Host, Journal, Keeper
+from agentmesh.host.engine import Host
 from agentmesh.host.plan import Plan
+from agentmesh.host.ports import Journal, Keeper
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.sdk.program import RunContext
 
