@@ -239,6 +239,14 @@ class Effects(Pending):
 
 
 class Timers(Pending):
-    """Waits."""
+    """Waits.
+
+    One outside any turn is an agent's rest after a restart, which keeps no run from ending.
+    """
 
     what = "timer"
+
+    def end(self) -> None:
+        """What is left goes on."""
+        self._live = {number: step for number, step in self._live.items() if number[0]}
+        super().end()

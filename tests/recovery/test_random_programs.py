@@ -75,7 +75,7 @@ def test_any_program_that_is_cut_short_goes_on_and_replays(
     # asyncio itself lets a cancellation escape where a timeout meets a failing group.
     assert outcome.error is None or isinstance(outcome.error, WorkCancelledError), outcome.error
     report = audit_run(run.name, store=str(run.parent))
-    assert report.clean, report
+    assert report.clean, [str(each) for each in report.findings]
     assert report.settled
 
 
