@@ -91,8 +91,7 @@ def _drive(session: "Session", plan: Plan, on_progress: Progress | None) -> Enve
             on_progress(report.events)
         if report.failure:
             raise rebuild(report.failure)
-        if report.answer is not None:
-            session.drain()
+        if report.answer is not None and session.drain():
             return report.answer
     raise FabricError(
         f"The workflow did not end within its {plan.deadline_seconds:g} s, and does not say why.",

@@ -11,9 +11,10 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
-from agentmesh.errors import AgentMeshError, describe, rebuild
+from agentmesh.errors import AgentMeshError, SupersededError, describe, rebuild
 from agentmesh.fabric import host_errors
 from agentmesh.fabric.directory import Located
 from agentmesh.fabric.frames import decode
@@ -37,10 +38,14 @@ PING_SECONDS = 5.0
 SILENT_SECONDS = 30.0
 """How long it may take to answer; a handler that blocks its host's loop does not matter."""
 
+TELL_SECONDS = 30.0
+"""How long others are told of a host that lives again; they find out by themselves, too."""
 STOP_SECONDS = 0.8
 """How long open turns may take to end when they are told to."""
 CLOSE_SECONDS = 0.8
 """How long a host may take to close its log."""
+RESTORE_SECONDS = 30.0
+"""How long the end of a run waits for hosts that have died: their messages need an end, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +95,13 @@ class Ensemble:
         self._ended = asyncio.Event()
         self._answer: Envelope | None = None
         self._failure = b""
-        self._finishing = False
+        self._finish: asyncio.Task[None] | None = None
+        self._restoring: set[str] = set()
+        self._tellings: set[asyncio.Future[list[None]]] = set()
         self._full = False
+        """Whether there are no new hosts any more."""
+        self._over = False
+        """Whether hosts that die stay dead."""
 
     # --- for the driver ---------------------------------------------------------------------------
 
@@ -123,17 +133,29 @@ class Ensemble:
                 the run can be resumed.
             drain_seconds: How long messages in flight may take.
         """
-        if self._finishing:
-            return
-        self._finishing = True
+        if self._finish is None:
+            self._finish = asyncio.create_task(self._end(reason, drain_seconds))
+        await asyncio.shield(self._finish)  # who asks again waits for the same end
+
+    @property
+    def ending(self) -> bool:
+        """Whether the run is being ended right now."""
+        return self._finish is not None and not self._finish.done()
+
+    async def _end(self, reason: str, drain_seconds: float) -> None:
         if drain_seconds > 0 and not self._failure:
-            await self._settle(drain_seconds, lambda host: host.status())
+            await self._settle(drain_seconds, lambda host: host.status(), RESTORE_SECONDS)
         self._full = True
+        for name, opening in self._opening.items():
+            if name not in self._restoring:
+                opening.cancel()
+        if reason != SUSPEND and not self._failure:
+            patience = RESTORE_SECONDS if drain_seconds > 0 else 0.0
+            await self._settle(STOP_SECONDS, lambda host: host.stop_open_work(reason), patience)
+        self._over = True
         for opening in self._opening.values():
             opening.cancel()
         suspend = reason == SUSPEND or bool(self._failure)
-        if not suspend:
-            await self._settle(STOP_SECONDS, lambda host: host.stop_open_work(reason))
         alive = self._alive()
         closing = [member.handle.close(CLOSE_SECONDS, suspend=suspend) for member in alive]
         await _all_within(CLOSE_SECONDS, closing)
@@ -168,7 +190,7 @@ class Ensemble:
         if member is None or member.lost:
             member = await self._member(self._roster.hosts[host])
         if member.lost:
-            raise rebuild(self._failure)
+            raise rebuild(self._failure) if self._failure else host_errors.too_late(member.spec)
         return member.identity.incarnation, member.handle.contact
 
     def deliver(self, data: bytes) -> bytes:
@@ -226,12 +248,16 @@ class Ensemble:
         """Start a host; one that dies while it starts is started again, but not for ever."""
         life = incarnation or self._lives(spec.name) + 1
         while True:
+            self._roster.guard()
             try:
-                return await self._start_host(spec, Identity(name=spec.name, incarnation=life))
-            except GoneError as error:
-                if self._full or not self._may_restart(spec.name):
+                member = await self._start_host(spec, Identity(name=spec.name, incarnation=life))
+            except (GoneError, SupersededError) as error:
+                if self._over or not self._may_restart(spec.name):
                     raise host_errors.unfit(spec, error) from error
                 life += 1
+            else:
+                self._introduce(member)
+                return member
 
     async def _start_host(self, spec: HostSpec, identity: Identity) -> Member:
         handle = self._factory.create(spec, identity)
@@ -250,7 +276,8 @@ class Ensemble:
             raise host_errors.unfit(spec, error) from error
         if problem:
             handle.kill()
-            raise host_errors.unfit(spec, rebuild(problem))
+            why = rebuild(problem)
+            raise why if isinstance(why, SupersededError) else host_errors.unfit(spec, why)
         member = Member(spec, identity, handle, asyncio.create_task(self._watch(spec.name)))
         self._members[spec.name] = member
         return member
@@ -273,7 +300,7 @@ class Ensemble:
         ends = asyncio.ensure_future(end_of(member.handle))
         try:
             while not ends.done():
-                await asyncio.wait([ends], timeout=PING_SECONDS)
+                await asyncio.wait([ends], timeout=min(PING_SECONDS, self._silent_seconds))
                 if not ends.done():
                     await asyncio.wait_for(readiness(member.handle), self._silent_seconds)
             problem = ends.result()
@@ -282,10 +309,19 @@ class Ensemble:
         except AgentMeshError as error:
             self._on_lost(member, error.what)
         else:
-            if problem:
-                self._fail(problem)
+            self._on_ended(member, problem)
         finally:
             ends.cancel()
+
+    def _on_ended(self, member: Member, problem: bytes) -> None:
+        """Take in why a host says that it goes on no more, unless its life is over anyway."""
+        if not problem or member.lost:
+            return
+        error = rebuild(problem)
+        if isinstance(error, SupersededError):
+            self._on_lost(member, error.what)
+        else:
+            self._fail(problem)
 
     def _on_lost(self, member: Member, reason: str) -> None:
         """Let a successor take up the work of a host that has died, unless that is hopeless."""
@@ -293,13 +329,20 @@ class Ensemble:
             return
         member.lost = True
         name = member.spec.name
-        if self._finishing:
+        if self._over:
             return
         if not self._may_restart(name):
             self._fail(describe(host_errors.lost(member, reason)))
             return
+        self._restoring.add(name)
         self._opening[name] = asyncio.create_task(self._open_again(member))
-        self._opening[name].add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._opening[name].add_done_callback(partial(self._on_opened_again, name))
+
+    def _on_opened_again(self, name: str, task: "asyncio.Task[Member]") -> None:
+        if not task.cancelled():
+            task.exception()  # which `_open_again` has told
+        if self._opening.get(name) is task:
+            self._restoring.discard(name)
 
     def _may_restart(self, name: str) -> bool:
         """Tell whether a host has not died too often of late."""
@@ -319,11 +362,20 @@ class Ensemble:
         if lost.spec.name == self._placer.root.name:
             for address, reason in self._reasons.items():
                 await member.handle.refuse(address, reason)
-        peer = self._peers.get(lost.spec.name)
+        others = [each for each in self._alive() if each is not member]
+        name, life = member.spec.name, member.identity.incarnation
+        telling = [each.handle.meet(name, life, member.handle.contact) for each in others]
+        told = asyncio.ensure_future(_all_within(TELL_SECONDS, telling))
+        self._tellings.add(told)
+        told.add_done_callback(self._tellings.discard)
+        return member
+
+    def _introduce(self, member: Member) -> None:
+        """Let the client's link call a host that is up."""
+        peer = self._peers.get(member.spec.name)
         if peer is not None:
             peer.link.peer_restarted(member.identity.incarnation)
             peer.connect(member.handle.call())
-        return member
 
     def _fail(self, failure: bytes) -> None:
         if not self._failure:
@@ -338,11 +390,22 @@ class Ensemble:
     async def _statuses(self) -> list[Status]:
         return await _all_within(2.0, [member.handle.status() for member in self._alive()])
 
-    async def _settle(self, seconds: float, ask: Callable[[HostHandle], Awaitable[Status]]) -> bool:
-        """Wait until all hosts are idle, twice with nothing done in between."""
+    async def _settle(
+        self,
+        seconds: float,
+        ask: Callable[[HostHandle], Awaitable[Status]],
+        patience_seconds: float = 0.0,
+    ) -> bool:
+        """Wait until all hosts are idle, twice with nothing done in between.
+
+        While hosts are being restored, the time stands still, but for no longer than so long.
+        """
         until = time.monotonic() + seconds
+        latest = until + patience_seconds
         before, pause = -1, _PAUSE_SECONDS
         while (left := until - time.monotonic()) > 0:
+            if self._restoring:
+                until = max(until, min(latest, time.monotonic() + seconds))
             alive = self._alive()
             statuses = await _all_within(left, [ask(member.handle) for member in alive])
             idle = len(statuses) == len(alive) and all(status.idle for status in statuses)
@@ -363,12 +426,17 @@ class Ensemble:
     def _peer(self, host: str) -> Peer:
         peer = self._peers.get(host)
         if peer is None:
-            member = self._members[host]
-            link = Link(CLIENT, 1, host, member.identity.incarnation)
-            loop = asyncio.get_running_loop()
-            peer = self._peers[host] = Peer(link, self, loop, time.time_ns, self._on_gone)
-            peer.connect(member.handle.call())
+            link = Link(CLIENT, self._roster.term, host, 1)
+            loop, clock_ns = asyncio.get_running_loop(), time.monotonic_ns
+            peer = Peer(link, self, loop, clock_ns, on_gone=self._on_gone, on_error=self._on_broken)
+            self._peers[host] = peer
+            member = self._members.get(host)
+            if member is not None and not member.lost:
+                self._introduce(member)
         return peer
+
+    def _on_broken(self, error: Exception) -> None:
+        self._fail(describe(error))
 
     def _on_gone(self, peer: Peer, error: Exception) -> None:
         self.gone(peer.link.peer, peer.link.peer_incarnation, str(error))

@@ -71,6 +71,11 @@ class HostActor:
         """Write what is left and close the log; return whether that was done in time."""
         return self._process.close(seconds, suspend=suspend)
 
+    @ray.method(concurrency_group="control", enable_task_events=False)
+    def meet(self, host: str, incarnation: int, contact: Any) -> None:
+        """Learn that another host lives again, and what it is called by."""
+        self._process.meet(host, incarnation, contact)
+
     @ray.method(concurrency_group="watch")
     def watch(self) -> bytes:
         """Wait until the host ends; return why as a described error, or nothing."""

@@ -35,6 +35,9 @@ class HostHandle(Protocol):
     async def refuse(self, address: str, reason: str) -> None:
         """Let it take the messages to an agent that can't be placed as dead letters."""
 
+    async def meet(self, host: str, incarnation: int, contact: object) -> None:
+        """Tell it that another host lives again, and what that is called by."""
+
     async def close(self, seconds: float, *, suspend: bool) -> bool:
         """Let it close its log; leave open what is open, if it is to be resumed."""
 

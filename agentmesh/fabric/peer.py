@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from agentmesh.errors import FabricError
+from agentmesh.errors import FabricError, SupersededError
 from agentmesh.fabric.frames import Frame
 from agentmesh.fabric.halves import NEVER
 from agentmesh.fabric.link import Link
@@ -56,8 +56,9 @@ class Peer:
         link: The protocol.
         sink: Takes in what arrives.
         loop: The loop everything runs on.
-        clock_ns: The time.
+        clock_ns: Nanoseconds by a clock that nobody sets.
         on_gone: Called when the other host is dead.
+        on_error: Called when something came back that means that this host can't go on.
     """
 
     def __init__(
@@ -66,13 +67,16 @@ class Peer:
         sink: Sink,
         loop: asyncio.AbstractEventLoop,
         clock_ns: Callable[[], int],
+        *,
         on_gone: Callable[["Peer", Exception], None],
+        on_error: Callable[[Exception], None],
     ) -> None:
         self.link = link
         self._sink = sink
         self._loop = loop
         self._clock_ns = clock_ns
         self._on_gone = on_gone
+        self._on_error = on_error
         self._call: Call | None = None
         self._result: Callable[[Result], None] = partial(self._on_result, 0)
         self._under_way = 0
@@ -83,6 +87,8 @@ class Peer:
         self._alarm_at = NEVER
         self._closed = False
         self._connections = 0
+        self.life = 0
+        """Which life of the other host is called."""
         self._relief: Callable[[], None] | None = None
         self._full = link.peer_full
 
@@ -94,6 +100,7 @@ class Peer:
         What comes back from calls to the one before means nothing any more.
         """
         self._call = call
+        self.life = self.link.peer_incarnation
         self._connections += 1
         self._result = partial(self._on_result, self._connections)
         self._under_way = 0
@@ -141,8 +148,14 @@ class Peer:
         self._relief = relief
 
     def accept(self, frame: Frame, answer: Callable[[bytes], None]) -> None:
-        """Take in a frame that came by a call, and answer it in time."""
+        """Take in a frame that came by a call, and answer it in time.
+
+        Raises:
+            InternalError: It breaks the protocol.
+            SupersededError: It is for a later life of this host.
+        """
         envelopes = self.link.accept(frame, self._clock_ns())
+        self._check_current()
         self._look_at_gates()
         self._held += 1
         if envelopes:
@@ -174,7 +187,12 @@ class Peer:
         self._under_way -= 1
         if isinstance(result, bytes):
             self._retry_seconds = RETRY_SECONDS
-            if self._take(result):
+            try:
+                took = self._take(result)
+            except Exception as error:  # noqa: BLE001 - whose host this is decides
+                self._on_error(error)
+                return
+            if took:
                 return  # what it caused has been transmitted with it
         elif isinstance(result, UnavailableError):
             self.link.lost()
@@ -186,10 +204,20 @@ class Peer:
 
     def _take(self, data: bytes) -> bool:
         envelopes = self.link.receive(data, self._clock_ns())
+        self._check_current()
         self._look_at_gates()
         if envelopes:
             self._sink.take(envelopes, partial(self._on_committed, self.link.mark))
         return bool(envelopes)
+
+    def _check_current(self) -> None:
+        if self.link.superseded:
+            raise SupersededError(
+                f"{self.link.peer} knows a later life of {self.link.me} than this, its "
+                f"{self.link.incarnation}.",
+                cause="Usually this process was stopped, or cut off, and was taken for dead.",
+                fix="Nothing is lost: the successor goes on with all that was journaled.",
+            )
 
     def _look_at_gates(self) -> None:
         if self.link.peer_full is not self._full:

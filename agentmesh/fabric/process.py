@@ -49,6 +49,8 @@ COLLECTOR_THRESHOLDS = (10_000, 20, 50)
 """New objects before a collection, and how many of those before the next generation's."""
 SUPERSEDED = 75
 """Exit code of a host that finds that another process has taken its place."""
+LOOK_AGAIN_SECONDS = 0.1
+"""How long to wait for a host of which a later life is known than the supervisor knew."""
 CONTROL_SECONDS = 1.0
 """How long a question about the host's state waits for its loop."""
 
@@ -182,6 +184,8 @@ class HostProcess:
         Returns:
             Whether the log could be closed in time.
         """
+        if self._closed:
+            return True
         closed: Future[None] = Future()
         self._loop.call_soon_threadsafe(self._close, closed, suspend)
         try:
@@ -229,7 +233,14 @@ class HostProcess:
         if peer is None:
             link = Link(self.identity.name, self.identity.incarnation, name, incarnation)
             clock_ns = time.monotonic_ns
-            peer = Peer(link, self, self._loop, clock_ns, self._on_gone, self._on_failure)
+            peer = Peer(
+                link,
+                self,
+                self._loop,
+                clock_ns,
+                on_gone=self._on_gone,
+                on_error=self._on_failure,
+            )
             self._peers[name] = peer
             if self._engine.flow.full:
                 link.announce(self._engine.flow.full)
@@ -242,12 +253,20 @@ class HostProcess:
             self._on_failure(contact)
             return
         incarnation, callee = contact
-        peer.link.peer_restarted(incarnation)
-        peer.connect(self._calls.call_of(callee))
+        if incarnation < peer.link.peer_incarnation:  # it was asked for before that one began
+            if not peer.connected:
+                self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_for, peer)
+        elif incarnation > peer.life or not peer.connected:
+            peer.link.peer_restarted(incarnation)
+            peer.connect(self._calls.call_of(callee))
+
+    def _look_for(self, peer: Peer) -> None:
+        if not peer.connected and not self._closed:
+            self._calls.contact(peer.link.peer, 0, partial(self._on_contact, peer))
 
     def _on_met(self, host: str, incarnation: int, contact: object) -> None:
         peer = self._peers.get(host)
-        if peer is not None and incarnation > peer.link.peer_incarnation:
+        if peer is not None:
             self._on_contact(peer, (incarnation, contact))
 
     def _on_gone(self, peer: Peer, error: Exception) -> None:

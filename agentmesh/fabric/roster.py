@@ -1,17 +1,25 @@
-"""Where a run's agents were placed, kept so that a later supervisor places them alike.
+"""What supervisors of a run leave to later ones: which of them is in office, and their decisions.
 
 One line of JSON for each decision, written before anybody is told. A line that was cut off
 was never told to anybody.
+
+Supervisors are numbered, and a later one ends the time of all before: one that was cut off
+and lives on may start no host any more, or the two would take each other's hosts' places.
 """
 
+from itertools import count
 from pathlib import Path
 
 import msgspec
 
+from agentmesh.errors import SupersededError
 from agentmesh.fabric.placement import HostSpec
 from agentmesh.journal.directory import RunDirectory
+from agentmesh.journal.lineage import Fence
 
 _NAME = "placements.jsonl"
+_OFFICE = "supervisor."
+"""Stands where names of hosts do, and is none: they have no dots."""
 
 
 class Placed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,7 +39,10 @@ class Roster:
     """
 
     def __init__(self, directory: RunDirectory) -> None:
+        self._root = directory.local
         self._path: Path = directory.local / _NAME
+        self.term = self._take_office()
+        """Number of this supervisor."""
         self.hosts: dict[str, HostSpec] = {}
         """By name, oldest first."""
         self.agents: dict[str, str] = {}
@@ -41,6 +52,25 @@ class Roster:
                 self._take(msgspec.json.decode(line, type=Placed))
             except msgspec.DecodeError:
                 break  # cut off: whoever wrote it was killed, and nobody was told
+
+    def guard(self) -> None:
+        """Refuse to go on when a later supervisor has begun.
+
+        Raises:
+            SupersededError: One has.
+        """
+        Fence(self._root, _OFFICE, self.term).check()
+
+    def _take_office(self) -> int:
+        for term in count(1):
+            fence = Fence(self._root, _OFFICE, term)
+            try:
+                fence.begin()
+            except SupersededError:
+                fence.put_up()
+            else:
+                return term
+        raise AssertionError("unreachable")
 
     def add(self, spec: HostSpec, agent: str = "") -> None:
         """Note a host, or an agent on it; does nothing when that is known.

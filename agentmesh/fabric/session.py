@@ -13,7 +13,7 @@ from agentmesh.errors import FabricError
 from agentmesh.fabric import supervisor
 from agentmesh.fabric.calls import sorted_out
 from agentmesh.fabric.cluster import connected
-from agentmesh.fabric.ensemble import CLOSE_SECONDS, STOP_SECONDS, Report
+from agentmesh.fabric.ensemble import CLOSE_SECONDS, RESTORE_SECONDS, STOP_SECONDS, Report
 from agentmesh.fabric.hosting import ASK_AGAIN_SECONDS
 from agentmesh.fabric.options import RayOptions
 from agentmesh.fabric.peer import GoneError, UnavailableError
@@ -97,9 +97,13 @@ class Session:
             return Report()
         return cast("Report", answer)
 
-    def drain(self) -> None:
-        """Let messages in flight finish, then end everything."""
-        self._finish("stop", self._plan.drain_seconds)
+    def drain(self) -> bool:
+        """Let messages in flight finish, then end everything.
+
+        Returns:
+            Whether that was done; if not, the supervisor has died, and `wait` replaces it.
+        """
+        return self._finish("stop", self._plan.drain_seconds)
 
     def _end_leftovers(self) -> None:
         """Kill what is left of an earlier supervisor, so that nothing is done twice for long.
@@ -114,7 +118,7 @@ class Session:
     def _start(self) -> None:
         environment = self._environment
         self._supervisors += 1
-        self._started = False
+        self._started = self._finished = False
         actor = ray.remote(SupervisorActor).options(
             name=f"{supervisor.NAME}/{secrets.token_hex(4)}",
             namespace=namespace_of(self._plan.run_id),
@@ -126,13 +130,20 @@ class Session:
         )
         self._supervisor = actor.remote(self._plan, environment)
 
-    def _finish(self, reason: str, drain_seconds: float) -> None:
+    def _finish(self, reason: str, drain_seconds: float) -> bool:
         if self._finished or self._supervisor is None:
-            return
+            return True
         self._finished = True
         seconds = drain_seconds + STOP_SECONDS + CLOSE_SECONDS + 1.0
-        with contextlib.suppress(FabricError):
-            self._get(self._supervisor.finish.remote(reason, drain_seconds), seconds)
+        if drain_seconds > 0:
+            seconds += 2 * RESTORE_SECONDS
+        try:
+            self._get_again(lambda: self._supervisor.finish.remote(reason, drain_seconds), seconds)
+        except GoneError:
+            return False
+        except FabricError:
+            pass  # it does not answer: what it has not ended is left to whoever resumes
+        return True
 
     def _get_again(self, call: Callable[[], Any], seconds: float) -> object:
         """Ask until there is an answer: asking twice does no harm."""

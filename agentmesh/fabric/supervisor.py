@@ -10,6 +10,7 @@ puts the client's few frames in order.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -21,8 +22,9 @@ from agentmesh.fabric.calls import call_of, sorted_out
 from agentmesh.fabric.directory import Located
 from agentmesh.fabric.ensemble import SUSPEND, Ensemble, Report
 from agentmesh.fabric.host_actor import GROUPS, HostActor
+from agentmesh.fabric.hosting import ASK_AGAIN_SECONDS
 from agentmesh.fabric.options import RayOptions
-from agentmesh.fabric.peer import Call
+from agentmesh.fabric.peer import Call, UnavailableError
 from agentmesh.fabric.placement import HostSpec
 from agentmesh.fabric.process import Identity, Status
 from agentmesh.fabric.roster import Roster
@@ -63,10 +65,12 @@ class SupervisorActor:
     def __init__(self, plan: Plan, environment: Environment) -> None:
         self._plan = plan
         directory = Store(plan.store).attach(plan.run_id)
+        roster = Roster(directory)
+        self._term = roster.term
         self._ensemble = Ensemble(
             plan,
             RayFactory(plan, environment),
-            Roster(directory),
+            roster,
             lives=partial(lives, directory),
             silent_seconds=environment.options.silent_seconds,
         )
@@ -100,7 +104,7 @@ class SupervisorActor:
     async def contact(self, host: str, after: int) -> tuple[int, object] | bytes:
         """Say which life a host is in, later than one, and what it is called by."""
         if host == CLIENT:
-            return 1, ray.get_runtime_context().current_actor
+            return self._term, ray.get_runtime_context().current_actor
         try:
             return await self._ensemble.contact(host, after)
         except AgentMeshError as error:
@@ -116,10 +120,12 @@ class SupervisorActor:
 
     async def _watch_driver(self) -> None:
         """Suspend the run when nobody has asked for too long: it can be resumed."""
-        with contextlib.suppress(TimeoutError):
-            while True:
+        while True:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), LEASE_SECONDS)
-                self._asked.clear()
+            if not self._asked.is_set() and not self._ensemble.ending:
+                break
+            self._asked.clear()
         await self._ensemble.finish(SUSPEND, 0.0)
         ray.kill(ray.get_runtime_context().current_actor)
 
@@ -203,23 +209,38 @@ class RayHost:
 
     async def status(self) -> Status:
         """Ask what there is left to do."""
-        return cast("Status", await _result(self._handle.status.remote()))
+        return cast("Status", await _until_told(self._handle.status.remote))
 
     async def stop_open_work(self, reason: str) -> Status:
         """Let all open turns end."""
-        return cast("Status", await _result(self._handle.stop_open_work.remote(reason)))
+        return cast("Status", await _until_told(self._handle.stop_open_work.remote, reason))
 
     async def refuse(self, address: str, reason: str) -> None:
         """Let it take the messages to an agent that can't be placed as dead letters."""
-        await _result(self._handle.refuse.remote(address, reason))
+        await _until_told(self._handle.refuse.remote, address, reason)
+
+    async def meet(self, host: str, incarnation: int, contact: object) -> None:
+        """Tell it that another host lives again."""
+        await _until_told(self._handle.meet.remote, host, incarnation, contact)
 
     async def close(self, seconds: float, *, suspend: bool) -> bool:
         """Let it close its log."""
-        return cast("bool", await _result(self._handle.close.remote(seconds, suspend)))
+        return cast("bool", await _until_told(self._handle.close.remote, seconds, suspend))
 
     def kill(self) -> None:
         """End it at once."""
         ray.kill(self._handle)
+
+
+async def _until_told(call: Callable[..., Any], *arguments: object) -> object:
+    """Ask until there is an answer: asking twice does no harm. Whoever asks has a deadline."""
+    pause = ASK_AGAIN_SECONDS / 8
+    while True:
+        try:
+            return await _result(call(*arguments))
+        except UnavailableError:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, ASK_AGAIN_SECONDS)
 
 
 async def _result(ref: Any) -> object:

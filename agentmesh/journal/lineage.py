@@ -22,7 +22,7 @@ from pathlib import Path
 
 from agentmesh.errors import SupersededError
 from agentmesh.journal.framing import LogHeader
-from agentmesh.journal.places import FENCES
+from agentmesh.journal.places import FENCES, unusable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,23 @@ class Fence:
         self._host = host
         self._incarnation = incarnation
 
+    def begin(self) -> None:
+        """Begin that life, which only one process can.
+
+        Raises:
+            SupersededError: Another process has begun it, or it is over already.
+            StoreError: The store can't be written.
+        """
+        path = f"{self._path}.begun"
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+        except FileExistsError:
+            raise self._superseded("another process lives it") from None
+        except OSError as error:
+            raise unusable(path, "can't be made", error) from error
+        self.check()
+
     def put_up(self) -> None:
         """End that life: it journals nothing more that counts."""
         path = Path(self._path)
@@ -63,15 +80,17 @@ class Fence:
             SupersededError: A successor has read this host's log.
         """
         if os.access(self._path, os.F_OK):
-            raise SupersededError(
-                f"Life {self._incarnation} of the host {self._host} is over: a successor has "
-                "taken its place.",
-                cause="Usually this process was stopped, or cut off from the cluster, for so "
-                "long that it was taken for dead.",
-                fix="Nothing is lost: the successor goes on with all that was journaled.",
-                host=self._host,
-                incarnation=self._incarnation,
-            )
+            raise self._superseded("it is over: a successor has taken its place")
+
+    def _superseded(self, why: str) -> SupersededError:
+        return SupersededError(
+            f"This is not life {self._incarnation} of the host {self._host} any more: {why}.",
+            cause="Usually this process was stopped, or cut off from the cluster, for so long "
+            "that it was taken for dead.",
+            fix="Nothing is lost: the successor goes on with all that was journaled.",
+            host=self._host,
+            incarnation=self._incarnation,
+        )
 
 
 def counting_bytes(headers: Mapping[str, LogHeader]) -> dict[str, int | None]:

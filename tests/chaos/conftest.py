@@ -18,7 +18,7 @@ def large(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--chaos") == "large")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def own_ray() -> Iterator[None]:
     """A fresh Ray with two CPUs."""
     with connected(RayOptions(address="local", num_cpus=2, log_to_driver=False), HASH_SEED):

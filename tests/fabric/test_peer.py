@@ -32,7 +32,8 @@ class Host:
             self,
             loop,
             time.monotonic_ns,
-            lambda _peer, error: self.gone.append(error),
+            on_gone=lambda _peer, error: self.gone.append(error),
+            on_error=self.gone.append,
         )
 
     def on_gates(self, peer: Peer) -> None:
