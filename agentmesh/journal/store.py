@@ -26,6 +26,7 @@ from agentmesh.errors import (
 )
 from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.files import ArrowFiles, Files, LocalFiles, join
+from agentmesh.journal.lease import driver_of
 from agentmesh.journal.places import INFO, unusable
 from agentmesh.journal.redaction import DEFAULT_HEADERS, DEFAULT_PATTERNS, Redactor
 from agentmesh.journal.run import Run
@@ -175,9 +176,9 @@ class Store:
             try:
                 Path(path).mkdir()
             except FileExistsError as error:
-                raise _exists(run_id, path) from error
+                raise _exists(self.files, run_id, path) from error
         elif self.files.exists(join(path, INFO)):
-            raise _exists(run_id, path)
+            raise _exists(self.files, run_id, path)
 
     def _find(self, name: str) -> tuple[Files, str]:
         if "/" in name or os.sep in name:
@@ -308,10 +309,15 @@ def _read_info(files: Files, path: str) -> bytes:
         raise unusable(path, "can't be read", error) from error
 
 
-def _exists(run_id: str, path: str) -> RunExistsError:
+def _exists(files: Files, run_id: str, path: str) -> RunExistsError:
+    try:
+        holder = driver_of(files, path)
+    except OSError:
+        holder = None
+    goes_on = f", driven by {holder.shown}" if holder is not None and not holder.is_dead else ""
     return RunExistsError(
-        f"The run {run_id!r} is in the store already, at {path}.",
+        f"The run {run_id!r} is in the store already, at {path}{goes_on}.",
         cause="Ids are made at random unless one is given; this one was given twice.",
-        fix="Give another id, or none.",
+        fix=f"Give another id, or none; or go on with that run: `agentmesh resume {run_id}`.",
         run=run_id,
     )

@@ -133,6 +133,29 @@ def test_logs_that_are_all_gone_are_missed(run: Path) -> None:
     assert "local-0.log is missing" in error.what
 
 
+def nothing(run: Path) -> None:
+    """Leave a run as it is made."""
+    shutil.rmtree(run / "events")
+
+
+def half_a_header(run: Path) -> None:
+    """Leave what one write too few leaves."""
+    (log,) = logs_of(run)
+    log.write_bytes(log.read_bytes()[:20])
+
+
+@pytest.mark.parametrize("left", [nothing, half_a_header])
+def test_a_run_that_was_killed_at_its_very_start_begins(
+    tmp_path: Path, left: Callable[[Path], None]
+) -> None:
+    """It had its directory, and no record yet."""
+    run, expected = interrupted(tmp_path, records=0)
+    left(run)
+
+    assert resumed(run).result_json == expected
+    assert audit_run("whole", store=str(run.parent)).clean
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_a_byte_that_flipped_in_a_needed_log_is_named(tmp_path: Path, seed: int) -> None:
     """Nothing before its last frame is ever skipped: the run stays as it is."""

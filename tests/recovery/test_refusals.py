@@ -1,5 +1,6 @@
 """Runs that can't be gone on with: each is refused with why, before anything is written."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from pyarrow import fs
 from structlog.testing import capture_logs
 
-from agentmesh.errors import ResumeError, StoreError, UnknownRunError
+from agentmesh.errors import ResumeError, RunExistsError, StoreError, UnknownRunError
+from agentmesh.journal.lease import Lease
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
 from agentmesh.mesh import environment
@@ -183,6 +185,17 @@ def test_a_run_can_be_named_by_its_directory(tmp_path: Path) -> None:
     value = resume(run, quiet=True)
 
     assert value == programs.Total(**change(run)["result"])
+
+
+def test_a_second_run_of_an_id_is_told_who_drives_the_first(tmp_path: Path) -> None:
+    """Two drivers on one run, as a script that was started twice."""
+    store = Store(tmp_path)
+    directory = store.create_run(RunInfo(id="one"))
+    with Lease(directory), pytest.raises(RunExistsError) as caught:
+        store.create_run(RunInfo(id="one"))
+
+    assert f"driven by process {os.getpid()} on " in caught.value.what
+    assert "agentmesh resume one" in caught.value.fix
 
 
 OBSTACLES: dict[str, Callable[[Path], object]] = {
