@@ -34,9 +34,14 @@ class Performers:
         return len(self._tasks)
 
     def start(self, address: str, command: StartEffect, perform: Performer) -> None:
-        """Perform an effect; its end is injected."""
+        """Perform an effect; its end is injected. What comes too late is not begun."""
         effect = (address, command.turn, command.n)
-        work = self._perform(effect, command, perform)
+        left = self._seconds_left(command)
+        if left == 0:
+            late = _too_late(command, "was not started: the deadline of its turn had passed")
+            self._inject(address, self._failed(command, late))
+            return
+        work = self._perform(effect, command, perform, left)
         self._tasks[effect] = self._loop.create_task(work, context=Context())
 
     def cancel(self, address: str, turn: int, n: int) -> None:
@@ -46,7 +51,11 @@ class Performers:
             task.cancel()
 
     async def _perform(
-        self, effect: tuple[str, int, int], command: StartEffect, perform: Performer
+        self,
+        effect: tuple[str, int, int],
+        command: StartEffect,
+        perform: Performer,
+        left: float | None,
     ) -> None:
         address, turn, n = effect
 
@@ -55,7 +64,7 @@ class Performers:
                 self._inject(address, EffectStreamed(self._clock_ns(), turn, n, chunk))
 
         event: Event
-        limit = asyncio.timeout(self._seconds_left(command))
+        limit = asyncio.timeout(left)
         try:
             async with limit:
                 result = await perform(emit)
@@ -63,22 +72,19 @@ class Performers:
         except BaseException as error:  # noqa: BLE001 - becomes the effect's recorded end
             if effect not in self._tasks:  # cancelled: nobody wants to know
                 return
-            shown = self._late(command) if limit.expired() else error
-            event = EffectFailed(self._clock_ns(), turn, n, describe(shown), traceback_of(shown))
+            late = "was not done by the deadline of its turn"
+            event = self._failed(command, _too_late(command, late) if limit.expired() else error)
         if self._tasks.pop(effect, None) is not None:
             self._inject(address, event)
+
+    def _failed(self, command: StartEffect, error: BaseException) -> EffectFailed:
+        now, said = self._clock_ns(), describe(error)
+        return EffectFailed(now, command.turn, command.n, said, traceback_of(error))
 
     def _seconds_left(self, command: StartEffect) -> float | None:
         if not command.deadline:
             return None
         return max(0.0, (command.deadline - self._clock_ns()) / 1e9)
-
-    def _late(self, command: StartEffect) -> DeadlineExceededError:
-        return DeadlineExceededError(
-            f"{command.kind} {command.name} was not done by the deadline of its turn.",
-            cause="The deadline of the whole workflow is inherited by everything it asks for.",
-            fix="Give the workflow more time, or the effect a shorter timeout and retries.",
-        )
 
     async def close(self) -> None:
         """Cancel what is under way and wait until it has ended."""
@@ -88,6 +94,14 @@ class Performers:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
+
+
+def _too_late(command: StartEffect, what: str) -> DeadlineExceededError:
+    return DeadlineExceededError(
+        f"{command.kind} {command.name} {what}.",
+        cause="The deadline of the whole workflow is inherited by everything it asks for.",
+        fix="Give the workflow more time, or the effect a shorter timeout and retries.",
+    )
 
 
 _CLOSE_SECONDS = 5.0

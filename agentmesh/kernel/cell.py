@@ -240,7 +240,8 @@ class Cell(Monitored):
         except (GeneratorExit, KeyboardInterrupt):
             raise  # the cell is being dropped, or whoever drives it is told to end
         except BaseException as error:  # noqa: BLE001 - becomes the message's recorded end
-            self._finish(turn, commands.FAILED, error)
+            late = 0 < turn.deadline <= self.now and endings.is_late(error)
+            self._finish(turn, commands.EXPIRED if late else commands.FAILED, error)
         else:
             if turn.continuation is not None and self._goes_on(turn):
                 return  # although the handler kept it from being told

@@ -62,6 +62,21 @@ def late(what: str, envelope: Envelope) -> DeadlineExceededError:
     )
 
 
+def is_late(error: BaseException | None) -> bool:
+    """Tell whether an error says, itself or by its causes, that a deadline has passed."""
+    for _ in range(_CAUSES_MAX):
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if error is None or isinstance(error, DeadlineExceededError):
+            break
+        error = error.__cause__
+    return isinstance(error, DeadlineExceededError)
+
+
+_CAUSES_MAX = 20
+"""Causes of causes that are looked at: somebody may raise an error from itself."""
+
+
 def dead(address: str, why: BaseException | None = None) -> Ending:
     """Return the ending of a message to an agent that takes no more, or never could."""
     return commands.DEAD, why or AgentStoppedError(

@@ -1,8 +1,6 @@
 """An agent type as the kernel sees it: decode the message, run the handler, encode the reply."""
 
-import asyncio
-import json
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -17,6 +15,7 @@ from agentmesh.sdk import message
 from agentmesh.sdk.accepting import accepted
 from agentmesh.sdk.agent import AgentType, HandlerSpec
 from agentmesh.sdk.message import Message
+from agentmesh.sdk.opaque import run_opaque
 from agentmesh.sdk.program import RunContext
 
 _NO_REPLY: Reply = ("", b"null")
@@ -74,7 +73,9 @@ class AgentBehavior:
             raise self._unknown(envelope)
         arguments = self._arguments(spec, envelope, cell.instance)
         if spec.options.opaque:
-            return await _run_opaque(self.agent_type, spec, cell, envelope, arguments)
+            return await run_opaque(
+                self.agent_type, spec, cell, envelope, arguments, encode=_encode_reply
+            )
         if spec.signature.streaming:
             return await _run_stream(spec, cell, turn, arguments)
         handling: Any = spec.function(*arguments)
@@ -146,53 +147,3 @@ async def _run_stream(
             if cell.crowded:
                 await cell.pause()
     return _NO_REPLY
-
-
-async def _run_opaque(
-    agent_type: AgentType,
-    spec: HandlerSpec,
-    cell: Cell,
-    envelope: Envelope,
-    arguments: tuple[object, ...],
-) -> Reply:
-    """Run the whole handler outside as one effect; state goes in and comes back as JSON."""
-    schema = agent_type.state
-    state = schema.dump(cell.instance) if schema is not None else b"null"
-    request = b'{"handler":%b,"message":%b,"state":%b}' % (
-        message.encode(spec.name),
-        envelope.payload or b"null",
-        state,
-    )
-
-    async def perform(emit: Callable[[bytes], None]) -> bytes:
-        del emit
-        return await asyncio.to_thread(_call_opaque, agent_type, spec, state, arguments)
-
-    run = cast("RunContext", cell.run)
-    pending = cell.effect("opaque", spec.shown, run.redactor.json(request), perform)
-    outcome = await pending.future
-    state, type_, reply = _split_outcome(outcome)
-    if schema is not None:
-        fresh = schema.create(cast("type", agent_type.target), state)
-        for name in schema.hints:
-            setattr(cell.instance, name, getattr(fresh, name))
-    return type_, reply
-
-
-def _call_opaque(
-    agent_type: AgentType, spec: HandlerSpec, state: bytes, arguments: tuple[object, ...]
-) -> bytes:
-    schema = agent_type.state
-    if schema is not None:
-        instance = schema.create(cast("type", agent_type.target), state)
-        arguments = (instance, *arguments[1:])
-    handling = cast("Coroutine[object, object, object]", spec.function(*arguments))
-    result: object = asyncio.run(handling)
-    type_, reply = _encode_reply(spec, result)
-    state = schema.dump(arguments[0]) if schema is not None else b"null"
-    return message.encode([state.decode(), type_, reply.decode()])
-
-
-def _split_outcome(outcome: bytes) -> tuple[bytes, str, bytes]:
-    state, type_, reply = json.loads(outcome)
-    return state.encode(), type_, reply.encode()

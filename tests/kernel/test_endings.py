@@ -198,7 +198,7 @@ def test_nothing_new_can_be_asked_for_after_the_deadline(again) -> None:
 
     assert logged(issued) == ["ignored"]
     assert failure(issued)["type"] == "agentmesh.errors.DeadlineExceededError"
-    assert ends(issued) == [("C/y#1", commands.FAILED)]
+    assert ends(issued) == [("C/y#1", commands.EXPIRED)]
 
 
 def test_an_ask_inherits_the_deadline_and_may_shorten_it() -> None:
