@@ -9,6 +9,7 @@ had been sent and that nobody was known to have journaled.
 A snapshot without its end frame does not exist for readers.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -87,7 +88,8 @@ def write_snapshot(
         if durable:
             sync_folder(path.parent)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise JournalError(
             f"The snapshot {path} can't be written: {error.strerror or error}.",
             cause="Usually the disk or a quota is full.",

@@ -8,7 +8,7 @@ from agentmesh.journal.lineage import number_of
 from agentmesh.mesh.execution import Execution
 from agentmesh.mesh.options import RunOptions
 from agentmesh.mesh.outcome import Outcome
-from agentmesh.mesh.resuming import execute_again
+from agentmesh.mesh.resuming import execute_again, plan_again
 from agentmesh.mesh.runner import plan_for
 from agentmesh.sdk.workflow import workflow_type_of
 from tests.recovery import programs
@@ -43,6 +43,14 @@ def interrupted(folder: Path, records: int = 30) -> tuple[Path, bytes]:
 def resumed(run: Path) -> Outcome:
     """Go on with a run."""
     return execute_again(run.name, RunOptions(store=str(run.parent), quiet=True))
+
+
+def drive_on(run: Path) -> Path:
+    """Resume a run, and leave its journal as a crash right after its answer would."""
+    options = RunOptions(local=True, store=str(run.parent), quiet=True)
+    plan, workflow = plan_again(run.name, options)
+    Execution(plan, workflow, options, resumes=True).drive()
+    return run
 
 
 def change(run: Path, **fields: Any) -> dict[str, Any]:

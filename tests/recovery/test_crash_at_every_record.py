@@ -7,12 +7,11 @@ import pytest
 
 from agentmesh.host import checkpoints
 from agentmesh.mesh.auditing import audit_run
-from agentmesh.mesh.execution import Execution
 from agentmesh.mesh.options import RunOptions
-from agentmesh.mesh.resuming import execute_again, plan_again
+from agentmesh.mesh.resuming import execute_again
 from tests.recovery import programs
 from tests.recovery.cuts import cut_copy, records_of
-from tests.recovery.recorded import logs_of, record
+from tests.recovery.recorded import drive_on, logs_of, record
 
 
 def test_a_run_cut_after_any_record_goes_on_to_the_same_end(tmp_path: Path) -> None:
@@ -69,7 +68,7 @@ def test_a_resumed_run_can_be_cut_and_resumed_again(tmp_path: Path, lives: int) 
         store = tmp_path / f"cut{life}"
         cut_copy(run, store / "whole", name, records[:keep])
         run = store / "whole"
-        drive_on(store)
+        drive_on(run)
         name = max((run / "events").iterdir(), key=lambda path: path.stat().st_mtime_ns).name
         keep = 7
     last = tmp_path / "last"
@@ -77,10 +76,3 @@ def test_a_resumed_run_can_be_cut_and_resumed_again(tmp_path: Path, lives: int) 
     outcome = execute_again("whole", RunOptions(store=str(last), quiet=True))
     assert outcome.result_json == expected
     assert audit_run("whole", store=str(last)).clean
-
-
-def drive_on(store: Path) -> None:
-    """Resume a run and leave its journal as a crash right after its answer would."""
-    options = RunOptions(local=True, store=str(store), quiet=True)
-    plan, workflow = plan_again("whole", options)
-    Execution(plan, workflow, options, resumes=True).drive()

@@ -4,6 +4,7 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,7 +16,7 @@ from agentmesh.journal.lineage import number_of
 from agentmesh.journal.snapshots import CellImage, FlightImage, read_snapshot, write_snapshot
 from agentmesh.mesh.auditing import audit_run
 from tests.recovery.cuts import cut_copy, records_of
-from tests.recovery.recorded import flip, interrupted, logs_of, record, resumed
+from tests.recovery.recorded import drive_on, flip, interrupted, logs_of, record, resumed
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +263,40 @@ def test_a_snapshot_that_could_not_be_finished_hides_no_later_record(
     records = records_of(last)
     for count in range(0, len(records), max(1, len(records) // 6)):
         cut = tmp_path / "cut" / "whole"
+        cut_copy(run, cut, last.name, records[:count])
+        outcome = resumed(cut)
+
+        assert outcome.result_json == expected, count
+        assert audit_run("whole", store=str(cut.parent)).clean, count
+
+
+def test_a_snapshot_that_comes_late_has_what_was_before_the_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one of the recovery itself can't be written, a later one can: turns are open in both."""
+    first, expected = interrupted(tmp_path, records=40)
+    take = checkpoints.Checkpoints.take
+    taken: list[bool] = []
+
+    def blocked_once(keeper: checkpoints.Checkpoints, *args: Any) -> bool:
+        """Let a file stand in the place of the folder, the first time."""
+        place = keeper._folder / "snapshots"
+        if not taken:
+            place.write_text("", encoding="utf-8")
+        taken.append(take(keeper, *args))
+        if place.is_file():
+            place.unlink()
+        return taken[-1]
+
+    monkeypatch.setattr(checkpoints, "SEGMENT_BYTES", 100)
+    monkeypatch.setattr(checkpoints.Checkpoints, "take", blocked_once)
+    run = drive_on(first)
+    monkeypatch.undo()
+    assert taken[:2] == [False, True]
+    last = logs_of(run)[-1]
+    records = records_of(last)
+    for count in range(0, len(records) + 1, max(1, len(records) // 6)):
+        cut = tmp_path / "again" / "whole"
         cut_copy(run, cut, last.name, records[:count])
         outcome = resumed(cut)
 

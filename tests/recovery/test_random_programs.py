@@ -12,11 +12,10 @@ from agentmesh.host import checkpoints
 from agentmesh.mesh.auditing import audit_run
 from agentmesh.mesh.execution import Execution
 from agentmesh.mesh.options import RunOptions
-from agentmesh.mesh.resuming import plan_again
 from agentmesh.mesh.runner import plan_for
 from agentmesh.sdk.workflow import workflow_type_of
 from tests.recovery.cuts import cut_copy, records_of
-from tests.recovery.recorded import logs_of, resumed
+from tests.recovery.recorded import drive_on, logs_of, resumed
 from tests.replay import program_strategies as strategies
 from tests.replay.random_programs import Batch, Operation, many
 
@@ -77,11 +76,3 @@ def test_any_program_that_is_cut_short_goes_on_and_replays(
     report = audit_run(run.name, store=str(run.parent))
     assert report.clean, [str(each) for each in report.findings]
     assert report.settled
-
-
-def drive_on(run: Path) -> Path:
-    """Resume a run, and leave its journal as a crash at the end would."""
-    options = RunOptions(local=True, store=str(run.parent), quiet=True)
-    plan, workflow = plan_again(run.name, options)
-    Execution(plan, workflow, options, resumes=True).drive()
-    return run

@@ -15,7 +15,9 @@ from agentmesh.journal.lease import Lease
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
 from agentmesh.mesh import environment
-from agentmesh.mesh.resuming import check_spool, resume
+from agentmesh.mesh.execution import Execution
+from agentmesh.mesh.options import RunOptions
+from agentmesh.mesh.resuming import check_spool, plan_again, resume
 from tests.recovery import programs
 from tests.recovery.recorded import change, interrupted, record, resumed
 
@@ -185,6 +187,20 @@ def test_a_run_can_be_named_by_its_directory(tmp_path: Path) -> None:
     value = resume(run, quiet=True)
 
     assert value == programs.Total(**change(run)["result"])
+
+
+def test_a_run_that_another_driver_ends_meanwhile_is_refused(tmp_path: Path) -> None:
+    """It was looked at while it was interrupted; its lease was free again when it had ended."""
+    run, expected = interrupted(tmp_path)
+    options = RunOptions(local=True, store=str(run.parent), quiet=True)
+    plan, workflow = plan_again("whole", options)
+    late = Execution(plan, workflow, options, resumes=True)
+    assert resumed(run).result_json == expected
+    before = everything_in(run)
+    with pytest.raises(ResumeError, match="has ended: done"):
+        late.run()
+
+    assert everything_in(run) == before
 
 
 def test_a_second_run_of_an_id_is_told_who_drives_the_first(tmp_path: Path) -> None:
