@@ -12,11 +12,12 @@ is full) is no reason to stop: the log goes on, and the next attempt is made lat
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from agentmesh.errors import AgentMeshError, SupersededError
+from agentmesh.host.ports import Kept
+from agentmesh.host.resident import Resident
 from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.framing import LogHeader
@@ -35,10 +36,6 @@ from agentmesh.journal.succession import carried_events
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.events import Delivered, Event
 from agentmesh.kernel.snapshot import CellSnapshot, at_rest, snapshot
-
-if TYPE_CHECKING:
-    from agentmesh.host.engine import Host
-    from agentmesh.host.resident import Resident
 
 SEGMENT_BYTES = 4 << 20
 """Bytes of log after which a snapshot is due, unless the last one was larger: read and
@@ -91,12 +88,12 @@ class Checkpoints:
         """
         self._fence.check()
 
-    def after_tick(self, host: "Host") -> None:
+    def after_tick(self, host: Kept) -> None:
         """Take a snapshot if one is due; everything must be committed and released."""
         if self._log.size >= self._due:
             self.take(host)
 
-    def take(self, host: "Host", earlier: Earlier | None = None) -> bool:
+    def take(self, host: Kept, earlier: Earlier | None = None) -> bool:
         """Take a snapshot and go on in a new log; tell whether that was possible.
 
         Args:
@@ -137,7 +134,7 @@ class Checkpoints:
         self.taken += 1
         return True
 
-    def _images(self, host: "Host") -> Iterator[Image]:
+    def _images(self, host: Kept) -> Iterator[Image]:
         flight = [*self._in_flight(), *host.undelivered]
         yield FlightImage([self._encoder.event(Delivered(0, envelope)) for envelope in flight])
         residents = host.residents
@@ -154,7 +151,7 @@ class Checkpoints:
                 yield self._resting(address, resident, host.flow.parked.get(address, ()))
 
     def _resting(
-        self, address: str, resident: "Resident", held: Iterable[tuple[int, Event]]
+        self, address: str, resident: Resident, held: Iterable[tuple[int, Event]]
     ) -> CellImage:
         taken = snapshot(resident.cell)
         taken = replace(taken, state=self._redactor.json(taken.state))

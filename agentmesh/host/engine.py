@@ -23,10 +23,10 @@ from agentmesh.host.clock import SteadyClock
 from agentmesh.host.holding import Holding
 from agentmesh.host.performers import Performers
 from agentmesh.host.ports import Journal, Keeper
-from agentmesh.host.resident import Resident
+from agentmesh.host.resident import STARTING, Resident, first_events
 from agentmesh.kernel import commands, events
 from agentmesh.kernel import envelope as kinds
-from agentmesh.kernel.cell import RULES, Cell
+from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.commands import Command, FinishTurn, Send, StartEffect
 from agentmesh.kernel.endings import DEADLINE
 from agentmesh.kernel.envelope import CLIENT, Envelope
@@ -96,7 +96,6 @@ class Host:
         self._taken = 0
         self._refused: dict[str, str] = {}
         self.flow = Holding(loop, clock_ns, self._residents, self._schedule, on_full)
-        """Who is held, because somebody else can't keep up."""
         self.events_handled = 0
         """Events since the start."""
         self.alarms = Alarms(loop, clock_ns, self._on_timer, self._on_deadline)
@@ -171,11 +170,6 @@ class Host:
     def failed(self) -> bool:
         """Whether the host has stopped because it could not go on."""
         return self._failed is not None
-
-    @property
-    def addresses(self) -> list[str]:
-        """Addresses of the cells that live here, oldest first."""
-        return list(self._residents)
 
     # --- what an earlier life left ----------------------------------------------------------------
 
@@ -321,21 +315,15 @@ class Host:
         self, address: str, event: Event, batch: list[tuple[Resident, int, Event]]
     ) -> Resident | None:
         """Start a cell for its first message; answers to nobody are dropped."""
-        if not isinstance(event, events.Delivered) or event.envelope.kind not in _STARTING:
+        if not isinstance(event, events.Delivered) or event.envelope.kind not in STARTING:
             return None
-        cell = new_cell(self.run, address)
-        resident = self._residents[address] = Resident(cell)
-        state = event.envelope.payload if event.envelope.kind == kinds.SPAWN else b""
-        started = events.Started(event.at, address, self._seed, RULES, state)
+        resident = self._residents[address] = Resident(new_cell(self.run, address))
         self._journal.open_cell(address)
-        self._journal.event(address, 0, started)
-        batch.append((resident, 0, started))
-        resident.steps = 1
-        if address in self._refused:
-            stopped = events.Stopped(event.at, self._refused[address])
-            self._journal.event(address, 1, stopped)
-            batch.append((resident, 1, stopped))
-            resident.steps = 2
+        reason = self._refused.get(address)
+        for first in first_events(event.at, self._seed, event.envelope, reason):
+            self._journal.event(address, resident.steps, first)
+            batch.append((resident, resident.steps, first))
+            resident.steps += 1
         return resident
 
     # --- commands ---------------------------------------------------------------------------------
@@ -410,7 +398,3 @@ def _interrupted(error: BaseException) -> RunFailedError:
         cause="Usually somebody pressed Ctrl-C, or the process was told to end.",
         fix="What happened until then is in the journal: `agentmesh show`.",
     )
-
-
-_STARTING = (kinds.TELL, kinds.ASK, kinds.SPAWN, kinds.STOP, kinds.MONITOR)
-"""Kinds of envelope that bring an agent to life."""

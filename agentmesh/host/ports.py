@@ -1,13 +1,13 @@
 """What the engine needs of those around it."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
+from agentmesh.host.holding import Holding
+from agentmesh.host.resident import Resident
 from agentmesh.kernel.commands import Command
+from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.events import Event
-
-if TYPE_CHECKING:
-    from agentmesh.host.engine import Host
 
 
 class Journal(Protocol):
@@ -29,11 +29,27 @@ class Journal(Protocol):
         """Write, and wait until it survives what it is to survive: the machine, perhaps."""
 
 
+class Kept(Protocol):
+    """What a keeper sees of the engine, which is at rest between two ticks."""
+
+    @property
+    def residents(self) -> Mapping[str, Resident]:
+        """The cells that live here by address, oldest first."""
+
+    @property
+    def undelivered(self) -> list[Envelope]:
+        """Messages that were taken in and are not journaled yet, and the client's answer."""
+
+    @property
+    def flow(self) -> Holding:
+        """Who is held, and what waits for them."""
+
+
 class Keeper(Protocol):
     """Looks after the journal; `agentmesh.host.checkpoints.Checkpoints` is one."""
 
     def guard(self) -> None:
         """Raise if nothing may leave this process any more."""
 
-    def after_tick(self, host: "Host") -> None:
+    def after_tick(self, host: Kept) -> None:
         """Do what is due between ticks."""

@@ -1,7 +1,30 @@
 """A cell on its host: how far it has got, and whose messages it has."""
 
-from agentmesh.kernel.cell import Cell
+from collections.abc import Iterator
+
+from agentmesh.kernel import envelope as kinds
+from agentmesh.kernel import events
+from agentmesh.kernel.cell import RULES, Cell
 from agentmesh.kernel.envelope import Envelope
+from agentmesh.kernel.events import Event
+
+STARTING = (kinds.TELL, kinds.ASK, kinds.SPAWN, kinds.STOP, kinds.MONITOR)
+"""Kinds of envelope that bring an agent to life."""
+
+
+def first_events(at: int, seed: str, envelope: Envelope, refused: str | None) -> Iterator[Event]:
+    """Yield what happens to an agent before its first message.
+
+    Args:
+        at: Logical time, nanoseconds since the epoch.
+        seed: The run's seed.
+        envelope: The first message.
+        refused: Why the agent can't live; None if it can.
+    """
+    state = envelope.payload if envelope.kind == kinds.SPAWN else b""
+    yield events.Started(at, envelope.dst, seed, RULES, state)
+    if refused is not None:
+        yield events.Stopped(at, refused)
 
 
 class Resident:

@@ -9,8 +9,6 @@ from pydantic import Field
 import agentmesh as am
 
 TEXT = "x" * 250
-BURST = 500
-"""Messages a turn of the pump sends before it lets others in."""
 
 
 class Note(am.Message):
@@ -81,9 +79,8 @@ class Pump:
         """Send messages one way, and return the seconds until the last was taken."""
         sink = am.ref(Sink)
         started = time.perf_counter()
-        for first in range(0, go.count, BURST):
-            for number in range(first, min(first + BURST, go.count)):
-                am.tell(sink.take, Note(number=number))
+        for number in range(go.count):
+            await am.tell(sink.take, Note(number=number))
         await sink.flush()
         return time.perf_counter() - started
 

@@ -37,7 +37,7 @@ def test_agents_are_spawned_with_state_and_stopped() -> None:
             bench.send("Holder/h", "", kind=kinds.STOP)
             with pytest.raises(AgentStoppedError):
                 await bench.ask("Holder/h", "get")
-            assert bench.host.addresses == ["spawner/root", "Holder/h", "Holder/other"]
+            assert list(bench.host.residents) == ["spawner/root", "Holder/h", "Holder/other"]
 
     run(body())
 
@@ -64,7 +64,7 @@ def test_an_answer_for_an_agent_that_never_lived_is_dropped() -> None:
                 [Envelope("B/z", 1, "Worker/ghost", kinds.REPLY, payload=b"1", re=1)]
             )
             await bench.settled()
-            assert bench.host.addresses == []
+            assert list(bench.host.residents) == []
             assert bench.host.idle
 
     run(body())

@@ -1,0 +1,1 @@
+"""Runs that are cut short, and go on."""
