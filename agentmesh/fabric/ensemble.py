@@ -21,9 +21,10 @@ from agentmesh.fabric.frames import decode
 from agentmesh.fabric.host_errors import RESTART_PERIOD_SECONDS, RESTARTS_MAX
 from agentmesh.fabric.hosting import Factory, HostHandle, Member, end_of, readiness
 from agentmesh.fabric.link import Link
+from agentmesh.fabric.opening import Identity
 from agentmesh.fabric.peer import GoneError, Peer
 from agentmesh.fabric.placement import HostSpec, Placer
-from agentmesh.fabric.process import Identity, Status
+from agentmesh.fabric.process import Status
 from agentmesh.fabric.roster import Roster
 from agentmesh.host.plan import Plan
 from agentmesh.kernel.envelope import CLIENT, FAIL, REPLY, Envelope, agent_type_of
@@ -35,8 +36,6 @@ SUSPEND = "suspend"
 """Why a run ends whose driver is gone: what is open stays open."""
 PING_SECONDS = 5.0
 """How often a host is asked whether it lives."""
-SILENT_SECONDS = 30.0
-"""How long it may take to answer; a handler that blocks its host's loop does not matter."""
 
 TELL_SECONDS = 30.0
 """How long others are told of a host that lives again; they find out by themselves, too."""
@@ -68,7 +67,8 @@ class Ensemble:
         factory: Makes hosts.
         roster: What earlier supervisors of the run decided, and this one will.
         lives: Tells how many lives of a host have left something.
-        silent_seconds: How long a host may be silent before it is taken for dead.
+        silent_seconds: How long a host may be silent before it is taken for dead; a handler
+            that blocks its host's loop does not matter.
     """
 
     def __init__(
@@ -77,7 +77,8 @@ class Ensemble:
         factory: Factory,
         roster: Roster,
         lives: Callable[[str], int] = lambda _host: 0,
-        silent_seconds: float = SILENT_SECONDS,
+        *,
+        silent_seconds: float,
     ) -> None:
         self._plan = plan
         self._factory = factory

@@ -1,6 +1,32 @@
 """What can be chosen about Ray for one run: plain data."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
+
+from agentmesh.errors import UsageError
+
+SILENT_VARIABLE = "AGENTMESH_SILENT_SECONDS"
+"""Environment variable with how long a host may be silent before it is taken for dead."""
+SILENT_SECONDS = 30.0
+
+
+def silent_seconds() -> float:
+    """Return how long a host may be silent: what the environment says, or 30 seconds.
+
+    Raises:
+        UsageError: It says something else than a number of seconds.
+    """
+    text = os.environ.get(SILENT_VARIABLE, "")
+    try:
+        seconds = float(text) if text else SILENT_SECONDS
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < float("inf"):
+        raise UsageError(
+            f"{SILENT_VARIABLE}={text!r} is not a number of seconds above 0.",
+            fix=f"Unset it for {SILENT_SECONDS:g}, or say how long a host may be silent.",
+        )
+    return seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,5 +50,6 @@ class RayOptions:
     """How long Ray may take to start a host whose resources some node has."""
     infeasible_seconds: float = 10.0
     """How long to wait for a node that has the resources when none has them now."""
-    silent_seconds: float = 30.0
-    """How long a host may be silent before it is taken for dead and replaced."""
+    silent_seconds: float = field(default_factory=silent_seconds)
+    """How long a host may be silent before it is taken for dead and replaced; by default what
+    `AGENTMESH_SILENT_SECONDS` says, or 30."""

@@ -2,16 +2,19 @@
 
 import random
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import psutil
 
 from tests.chaos.processes import (
     SUPERVISOR,
     WAIT_SECONDS,
+    await_ends,
     hosts,
     journal_bytes,
     supervisors,
@@ -52,13 +55,13 @@ class Killer:
 
     def __post_init__(self) -> None:
         """Make ready."""
-        self._random = random.Random(self.seed)  # noqa: S311 - chance, no secret
+        self._random = random.Random(self.seed)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="killer", daemon=True)
 
-    def __enter__(self) -> "Killer":
+    def __enter__(self) -> Self:
         """Begin."""
-        print(f"chaos seed {self.seed}: {self.strikes}")
+        sys.stdout.write(f"chaos seed {self.seed}: {self.strikes}\n")
         self._thread.start()
         return self
 
@@ -66,7 +69,7 @@ class Killer:
         """Let the run's end be the end of it."""
         self._over.set()
         self._thread.join(WAIT_SECONDS)
-        print(f"struck: {self.struck}")
+        sys.stdout.write(f"struck: {self.struck}\n")
 
     def check(self) -> None:
         """Make sure that everything happened while the run went on."""
@@ -95,6 +98,8 @@ class Killer:
         name, process = self._random.choice(sorted(found, key=lambda each: each[0]))
         process.send_signal(strike.number)
         self.struck.append(f"{name} ({process.pid})")
+        if strike.number == signal.SIGKILL:
+            await_ends([process])  # or it might be found once more
 
     def _wait(self, holds: Callable[[], object], what: str) -> None:
         wait_until(lambda: self._over.is_set() or holds(), what)
@@ -102,5 +107,5 @@ class Killer:
     def _victims(self, what: str) -> list[tuple[str, psutil.Process]]:
         if what == SUPERVISOR:
             return [(SUPERVISOR, process) for process in supervisors(self.root)]
-        every = hosts(self.root, self.run).items()
+        every = hosts(self.root, self.run)
         return [(name, process) for name, process in every if not what or name == what]

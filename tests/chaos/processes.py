@@ -18,7 +18,7 @@ WAIT_SECONDS = 90.0
 """How long something that must happen may take on a busy machine."""
 
 _LOG = re.compile(r"(.*)-\d+\.log")
-_PAUSE_SECONDS = 0.005
+_PAUSE_SECONDS = 0.02
 
 
 def wait_until(holds: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
@@ -62,14 +62,14 @@ def actors(root: psutil.Process) -> Iterator[psutil.Process]:
             continue
 
 
-def hosts(root: psutil.Process, run: Path) -> dict[str, psutil.Process]:
-    """Return the processes of a run's hosts by the names of the hosts.
+def hosts(root: psutil.Process, run: Path) -> list[tuple[str, psutil.Process]]:
+    """Return the names and processes of a run's hosts; two of one name, if one was replaced.
 
     Args:
         root: Whose children are looked at.
         run: The run's directory.
     """
-    found = {}
+    found = []
     for process in actors(root):
         try:
             paths = [Path(each.path) for each in process.open_files()]
@@ -78,7 +78,7 @@ def hosts(root: psutil.Process, run: Path) -> dict[str, psutil.Process]:
         for path in paths:
             name = _LOG.fullmatch(path.name)
             if name is not None and path.parent == run / "events":
-                found[name[1]] = process
+                found.append((name[1], process))
     return found
 
 

@@ -188,7 +188,7 @@ def bank_expected(size: Size) -> dict[str, int]:
             booked[transfer.source] += 1
             booked[transfer.target] += 1
     assert sum(balances) == ACCOUNTS * OPENING
-    expected = {}
+    expected: dict[str, int] = {}
     for n in range(ACCOUNTS):
         expected |= {f"{n} balance": balances[n], f"{n} booked": booked[n], f"{n} booked again": 0}
     return expected

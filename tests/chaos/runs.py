@@ -44,10 +44,10 @@ class Chaos:
         chosen: What runs.
     """
 
-    def __init__(self, store: Path, chosen: Program) -> None:
-        self.store = store
+    def __init__(self, store: str | Path, chosen: Program) -> None:
+        self.store = Path(store)
         self.program = chosen
-        self.folder = store / RUN
+        self.folder = self.store / RUN
 
     def options(self, **chosen: Any) -> RunOptions:
         """Return what is chosen about the run."""

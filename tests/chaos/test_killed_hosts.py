@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.chaos, pytest.mark.slow, pytest.mark.
     [("counters", 300, 2, 3), ("bank", 100, 3, 3), ("ring", 60, 8, 3), ("word_count", 60, 3, 3)],
 )
 def test_a_run_whose_hosts_are_killed_comes_to_its_result(
-    chaos: Callable[..., Chaos], large: bool, name: str, n: int, width: int, kills: int
+    chaos: Callable[..., Chaos], *, large: bool, name: str, n: int, width: int, kills: int
 ) -> None:
     """Any host, the root's as well, in the middle of anything."""
     seed = random.SystemRandom().randrange(10**6)
