@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentmesh.errors import UsageError
-from agentmesh.journal.table import COLUMNS
+from agentmesh.journal.table import COLUMNS, LATER
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +32,8 @@ def query(text: str, events: Any, *, files: bool = False) -> pa.Table:
     }
     with duckdb.connect(config=config) as connection:
         connection.register("stored_events", events)
-        columns = ", ".join(f'"{name}"' for name in COLUMNS)
+        found = set(events.schema.names)
+        columns = ", ".join(f'"{name}"' if name in found else _default(name) for name in COLUMNS)
         connection.execute(f"CREATE VIEW events AS SELECT {columns} FROM stored_events")  # noqa: S608 - our own names
         try:
             answer = connection.sql(text)
@@ -43,3 +44,12 @@ def query(text: str, events: Any, *, files: bool = False) -> pa.Table:
                 cause="The table is called events; its columns are " + ", ".join(COLUMNS) + ".",
                 fix="Correct the query. Payloads are JSON: payload->>'$.text'.",
             ) from error
+
+
+def _default(name: str) -> str:
+    """Return what stands for a column that a file of an earlier release does not have."""
+    default = LATER.get(name)
+    if default is None:
+        return f'CAST(NULL AS VARCHAR) AS "{name}"'
+    kind, value = default
+    return f'CASE WHEN "kind" = \'{kind}\' THEN {str(value).lower()} END AS "{name}"'

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from msgspec.structs import replace
 
@@ -26,12 +24,10 @@ from agentmesh.errors import UnknownAgentError
 from agentmesh.journal import strings
 from agentmesh.journal.blobs import Blobs
 from agentmesh.journal.files import Files, join
-from agentmesh.journal.framing import LogHeader
 from agentmesh.journal.lease import Holder, driver_of
-from agentmesh.journal.lineage import counting_bytes
+from agentmesh.journal.parts import Parts
 from agentmesh.journal.places import EVENTS, INFO, SEALED, unusable
 from agentmesh.journal.query import query
-from agentmesh.journal.reading import LogReader
 from agentmesh.journal.records import (
     EVENT_KINDS,
     Recorded,
@@ -40,9 +36,8 @@ from agentmesh.journal.records import (
 )
 from agentmesh.journal.resolving import Resolvable, resolved
 from agentmesh.journal.run_info import RunInfo, load_info
-from agentmesh.journal.sealing import Sealed, write_sealed
-from agentmesh.journal.sources import LogSource, MemorySegment, Segment, merged_steps
-from agentmesh.journal.table import Row, batches, rows_of, schema
+from agentmesh.journal.sealing import add_record, sealed_schema, whole_table, write_sealed
+from agentmesh.journal.table import schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +57,7 @@ class Run:
         self.path = path
         self._files = files
         self._blobs = Blobs(path, files)
-        self._opened: tuple[Sealed | None, list[LogSource]] | None = None
+        self._opened: Parts | None = None
 
     @property
     def id(self) -> str:
@@ -72,8 +67,7 @@ class Run:
     @property
     def sealed(self) -> bool:
         """Whether all of the run is in one Parquet file."""
-        stored, logs = self._sources()
-        return stored is not None and not logs
+        return self._parts().is_one
 
     @property
     def was_sealed(self) -> bool:
@@ -109,17 +103,14 @@ class Run:
     @property
     def torn(self) -> dict[str, int]:
         """Logs that end in the middle of a record, and where: their hosts were killed."""
-        _, logs = self._sources()
+        logs = self._parts().logs
         return {log.name: log.torn_at for log in logs if log.torn_at is not None}
 
     def close(self) -> None:
         """Close the run's files; the next question opens them again."""
-        stored, logs = self._opened or (None, [])
-        self._opened = None
-        if stored is not None:
-            stored.close()
-        for log in logs:
-            log.close()
+        parts, self._opened = self._opened, None
+        if parts is not None:
+            parts.close()
 
     def __enter__(self) -> Self:
         return self
@@ -142,9 +133,7 @@ class Run:
         Raises:
             JournalDamagedError: A file is damaged.
         """
-        stored, logs = self._sources()
-        found = set(stored.agents) if stored is not None else set()
-        return sorted(found.union(*(log.segments for log in logs)))
+        return self._parts().addresses()
 
     def steps(self, address: str, *, resolve: bool = True) -> Iterator[Step]:
         """Return what happened to one agent, step by step.
@@ -157,16 +146,9 @@ class Run:
             UnknownAgentError: No such agent is in the run.
             JournalDamagedError: A file is damaged, or one is missing.
         """
-        stored, logs = self._sources()
-        segments: list[Segment] = [log.segments[address] for log in logs if address in log.segments]
-        if stored is not None and address in stored.agents:
-            if segments:
-                segments.append(MemorySegment(stored.steps(address)))
-            else:
-                return self._resolving(stored.steps(address), resolve=resolve)
-        if not segments:
+        steps = self._parts().steps(address)
+        if steps is None:
             raise self._unknown_agent(address)
-        steps = merged_steps(address, segments, self.path)
         return self._resolving(steps, resolve=resolve)
 
     def entries(self, *, resolve: bool = False) -> Iterator[Recorded]:
@@ -177,25 +159,20 @@ class Run:
         Args:
             resolve: Whether they carry payloads that are in the blob store.
         """
-        stored, logs = self._sources()
-        if stored is not None and not logs:
-            entries = stored.entries()
+        parts = self._parts()
+        if parts.stored is not None and parts.is_one:
+            entries = parts.stored.entries()
         else:
-            every = sorted(self.addresses(), key=strings.escape)
-            merged = heapq.merge(
-                *(self._recorded(place, address) for place, address in enumerate(every)),
-                key=itemgetter(0),
-            )
-            entries = (recorded for _, recorded in merged)
+            entries = self._merged_entries(parts)
         if not resolve:
             return entries
         return (replace(each, body=self.resolve(each.body)) for each in entries)
 
     def counts(self) -> dict[str, int]:
         """Return how many agents, events, commands, and records of each kind there are."""
-        stored, logs = self._sources()
-        if stored is not None and not logs:
-            kinds = Counter(stored.counts())
+        parts = self._parts()
+        if parts.stored is not None and parts.is_one:
+            kinds = Counter(parts.stored.counts())
         else:
             kinds = Counter(
                 kind_of(body)
@@ -214,10 +191,11 @@ class Run:
         Args:
             message: Its id: sender, `#` and the sender's counter.
         """
-        stored, logs = self._sources()
-        finders = [source.delivery for source in logs]
-        if stored is not None:
-            finders.append(stored.delivery)
+        parts = self._parts()
+        finders = [source.delivery for source in parts.logs]
+        finders += [source.delivery for source in parts.sealed]
+        if parts.stored is not None:
+            finders.append(parts.stored.delivery)
         for find in finders:
             delivery = find(message)
             if delivery is not None:
@@ -237,13 +215,10 @@ class Run:
 
         Sorted by agent, step and index.
         """
-        import pyarrow as pa
-
-        stored, logs = self._sources()
-        if stored is not None and not logs:
-            return stored.table()
-        columns = schema()
-        return pa.Table.from_batches(batches(self._rows(), columns), columns)
+        parts = self._parts()
+        if parts.stored is not None and parts.is_one:
+            return parts.stored.table()
+        return whole_table(parts.tables(schema()), schema())
 
     def sql(self, text: str, *, files: bool = False) -> pa.Table:
         """Answer a DuckDB query over the table, which is called `events`.
@@ -255,9 +230,9 @@ class Run:
         Raises:
             UsageError: The query can't be answered.
         """
-        stored, logs = self._sources()
-        if stored is not None and not logs and self._files.local:
-            return query(text, stored.dataset(), files=files)
+        parts = self._parts()
+        if parts.stored is not None and parts.is_one and self._files.local:
+            return query(text, parts.stored.dataset(), files=files)
         return query(text, self.table(), files=files)
 
     def seal(self) -> None:
@@ -270,19 +245,23 @@ class Run:
             JournalDamagedError: A log is damaged; all stay as they are.
             StoreError: The file can't be written; all stay as they are.
         """
-        stored, logs = self._sources()
-        if not logs and stored is not None:
+        parts = self._parts()
+        if parts.is_one:
             return
         path = join(self.path, SEALED)
-        read = {Path(log.name).name: log.size for log in logs}
-        names = {**(stored.logs if stored is not None else {}), **read}
-        agents = ((address, self.steps(address, resolve=False)) for address in self.addresses())
+        read = {Path(log.name).name: log.size for log in parts.logs}
+        names = {**(parts.stored.logs if parts.stored is not None else {}), **read}
+        for source in parts.sealed:
+            names |= source.logs
+        columns = sealed_schema(names)
         try:
             with self._files.building(path) as made:
-                write_sealed(made, agents, names)
+                write_sealed(made, parts.tables(columns, add_record), columns)
         except OSError as error:
             raise unusable(path, "can't be written", error) from error
         self.close()
+        for source in parts.sealed:
+            self._files.remove(source.name)
         for name, size in read.items():
             log = join(self.path, EVENTS, name)
             if self._files.size(log) == size:
@@ -302,48 +281,22 @@ class Run:
             for index, body in enumerate((step.event, *step.commands)):
                 yield (latest, place), Recorded(address, step.number, index, at, body)
 
-    def _rows(self) -> Iterator[Row]:
-        for address in self.addresses():
-            yield from rows_of(address, self.steps(address, resolve=False))
+    def _merged_entries(self, parts: Parts) -> Iterator[Recorded]:
+        every = sorted(self.addresses(), key=strings.escape)
+        with parts.held():
+            merged = heapq.merge(
+                *(self._recorded(place, address) for place, address in enumerate(every)),
+                key=itemgetter(0),
+            )
+            yield from (recorded for _, recorded in merged)
 
-    def _sources(self) -> tuple[Sealed | None, list[LogSource]]:
+    def _parts(self) -> Parts:
         if self._opened is None:
-            with contextlib.ExitStack() as opened:
-                try:
-                    found = self._open(opened)
-                except OSError as error:
-                    raise unusable(self.path, "can't be read", error) from error
-                opened.pop_all()  # nothing failed: all stays open
-            self._opened = found
+            try:
+                self._opened = Parts.look(self._files, self.path)
+            except OSError as error:
+                raise unusable(self.path, "can't be read", error) from error
         return self._opened
-
-    def _open(self, opened: contextlib.ExitStack) -> tuple[Sealed | None, list[LogSource]]:
-        path = join(self.path, SEALED)
-        folder = join(self.path, EVENTS)
-        names = [name for name in self._files.names(folder) if name.endswith(".log")]
-        stored = Sealed(self._files, path) if self._files.exists(path) else None
-        if stored is not None:
-            opened.callback(stored.close)
-        kept = {} if stored is None else stored.logs
-        paths = {name: join(folder, name) for name in names}
-        news = {name: at for name, at in paths.items() if kept.get(name) != self._files.size(at)}
-        return stored, self._logs(news, opened)
-
-    def _logs(self, paths: dict[str, str], opened: contextlib.ExitStack) -> list[LogSource]:
-        """Open logs, each as far as it counts: see `journal.lineage`."""
-        files: dict[str, BinaryIO] = {}
-        headers: dict[str, LogHeader] = {}
-        for name, path in paths.items():
-            files[name] = file = self._readable(path)
-            opened.callback(file.close)
-            header = LogReader(file, path).header
-            if header is not None:
-                headers[name] = header
-        counting = counting_bytes(headers)
-        return [LogSource(file, paths[name], counting.get(name)) for name, file in files.items()]
-
-    def _readable(self, path: str) -> BinaryIO:
-        return self._files.open(path) if self._files.local else _local_copy(self._files, path)
 
     def _unknown_agent(self, address: str) -> UnknownAgentError:
         known = self.addresses()
@@ -353,15 +306,6 @@ class Run:
             fix=f"List all {len(known)} with `agentmesh show {self.id}`.",
             agent=address,
         )
-
-
-def _local_copy(files: Files, path: str) -> BinaryIO:
-    """Return a file of a remote store as one on this machine, gone when it is closed."""
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the run
-    with files.open(path) as source:
-        shutil.copyfileobj(source, copy)
-    copy.seek(0)
-    return cast("BinaryIO", copy)
 
 
 _SHOWN_MAX = 5

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -40,37 +40,51 @@ GROUP_ROWS = 100_000
 """Rows of a row group, which is what a reader has in memory at a time."""
 
 _LOGS_KEY = b"agentmesh.logs"
-_READ = ["step", "index", "payload", "handled", RECORD]
+READ = ["step", "index", "payload", "handled", RECORD]
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError, AttributeError)
 
 
+def sealed_schema(
+    logs: dict[str, int], extra: dict[str, str] | None = None, **metadata: bytes
+) -> pa.Schema:
+    """Return the schema of a sealed file.
+
+    Args:
+        logs: Names of the logs that its rows come from, and how much of each was read.
+        extra: Further columns and their types.
+        metadata: Further metadata.
+    """
+    schema = table.schema({**(extra or {}), RECORD: "binary"})
+    named = {name.encode(): value for name, value in metadata.items()}
+    return schema.with_metadata({**schema.metadata, **named, _LOGS_KEY: strings.dumps(logs)})
+
+
 def write_sealed(
-    path: Path, agents: Iterable[tuple[str, Iterable[Step]]], logs: dict[str, int]
+    path: Path, parts: Iterable[Any], schema: pa.Schema, group_rows: int | None = None
 ) -> int:
-    """Write a run to a new local file; return the number of rows.
+    """Write rows to a new local file; return their number.
 
     Args:
         path: The file.
-        agents: Addresses, sorted, with their steps.
-        logs: Names of the logs that the steps come from, and how much of each was read.
+        parts: Tables and record batches of that schema, in the order of the file.
+        schema: From `sealed_schema`.
+        group_rows: Rows of a row group; `GROUP_ROWS` if nothing is said.
     """
     import pyarrow.parquet as pq
 
-    names = strings.dumps(logs)
-    schema = table.schema({RECORD: "binary"})
-    schema = schema.with_metadata({**schema.metadata, _LOGS_KEY: names})
-    count = 0
+    wanted, count, held = group_rows or GROUP_ROWS, 0, 0
     with pq.ParquetWriter(
         path, schema, compression="zstd", write_page_index=True, write_page_checksum=True
     ) as writer:
         group: list[Any] = []
-        for batch in table.batches(_rows(agents), schema):
-            group.append(batch)
-            count += batch.num_rows
-            if sum(each.num_rows for each in group) >= GROUP_ROWS:
-                _write_group(writer, group)
-        _write_group(writer, group)
-    return count
+        for part in parts:
+            group.append(part)
+            held += part.num_rows
+            if held >= wanted:
+                count, held = count + held, 0
+                _write_group(writer, group, wanted)
+        _write_group(writer, group, wanted)
+    return count + held
 
 
 class Sealed:
@@ -88,6 +102,9 @@ class Sealed:
         logs: Names of the logs it was made from, and how much of each.
         rows: Number of rows.
     """
+
+    extra: ClassVar[dict[str, str]] = {}
+    """Further columns that such a file has."""
 
     def __init__(self, files: Files, path: str) -> None:
         import pyarrow as pa
@@ -149,7 +166,7 @@ class Sealed:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        read = self._columns(["agent", "time_ns", *_READ])
+        read = self._columns(["agent", "time_ns", *READ])
         # Rows are sorted by agent and step: a stable sort by time leaves those who tie so.
         latest = [
             pc.cumulative_max(read["time_ns"].slice(first, count)).combine_chunks()
@@ -158,7 +175,7 @@ class Sealed:
         order = pc.array_sort_indices(pa.chunked_array(latest, pa.int64()))
         for start in range(0, self.rows, table.BATCH_ROWS):
             part = read.take(order.slice(start, table.BATCH_ROWS))
-            columns = [part[name].to_pylist() for name in ("agent", "time_ns", *_READ)]
+            columns = [part[name].to_pylist() for name in ("agent", "time_ns", *READ)]
             for agent, at, step, index, payload, _, record in zip(*columns, strict=True):
                 body = self._body(record, payload)
                 yield Recorded(strings.unescape(agent), step, index, at, body)
@@ -189,7 +206,7 @@ class Sealed:
 
     def table(self) -> pa.Table:
         """Return the table's columns."""
-        return self._columns(list(table.COLUMNS))
+        return table.completed(self._columns(list(table.COLUMNS)), table.schema())
 
     def counts(self) -> dict[str, int]:
         """Return how many rows there are of each kind."""
@@ -208,8 +225,9 @@ class Sealed:
         if sum(parts) != self._file.metadata.num_rows:
             raise damaged(self.name, 0, "its numbers of rows do not add up")
         found = {field.name: field.type for field in self._file.schema_arrow}
-        for field in table.schema({RECORD: "binary"}):
-            if found.get(field.name) != field.type:
+        for field in table.schema({**self.extra, RECORD: "binary"}):
+            later = field.name in table.LATER and field.name not in found
+            if found.get(field.name) != field.type and not later:
                 raise damaged(
                     self.name, 0, f"its column {field.name} is missing or has another type"
                 )
@@ -245,13 +263,13 @@ class Sealed:
             if low < high:
                 part = self._read_group(group).slice(low - start, high - low)
                 for batch in part.to_batches(max_chunksize=table.BATCH_ROWS):
-                    columns = [batch.column(name).to_pylist() for name in _READ]
+                    columns = [batch.column(name).to_pylist() for name in READ]
                     yield from zip(*columns, strict=True)
             start = end
 
     def _read_group(self, group: int) -> Any:
         if self._group[0] != group:
-            self._group = (group, self._columns(_READ, group))
+            self._group = (group, self._columns(READ, group))
         return self._group[1]
 
     def _body(self, record: bytes, payload: str | None) -> EventRecord | CommandRecord:
@@ -261,7 +279,7 @@ class Sealed:
             raise damaged(self.name, 0, f"a record can't be read: {error}") from error
 
     def _columns(self, names: list[str], group: int | None = None) -> Any:
-        """Read columns of one row group, or of all."""
+        """Read columns of one row group, or of all; those that the file has."""
         if group is None:
             return self._guarded(lambda: self._file.read(columns=names))
         return self._guarded(lambda: self._file.read_row_group(group, columns=names))
@@ -295,12 +313,8 @@ def with_payload(
     return replace(body, **{name: data}) if name is not None else body
 
 
-def _rows(agents: Iterable[tuple[str, Iterable[Step]]]) -> Iterator[table.Row]:
-    for address, steps in agents:
-        yield from table.rows_of(address, steps, _with_record)
-
-
-def _with_record(row: table.Row, recorded: Recorded) -> None:
+def add_record(row: table.Row, recorded: Recorded) -> None:
+    """Add to a row what makes it lossless."""
     body = recorded.body
     payload = table.payload_of(body)
     shown = row.get("payload")
@@ -308,12 +322,25 @@ def _with_record(row: table.Row, recorded: Recorded) -> None:
     row[RECORD] = encode(kept)
 
 
-def _write_group(writer: Any, group: list[Any]) -> None:
+def whole_table(parts: Iterable[Any], schema: pa.Schema) -> pa.Table:
+    """Return tables and record batches of one schema as one table."""
     import pyarrow as pa
 
+    tables = [pa.Table.from_batches([part]) if _is_batch(part) else part for part in parts]
+    return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def _write_group(writer: Any, group: list[Any], rows: int) -> None:
     if group:
-        writer.write_table(pa.Table.from_batches(group), row_group_size=GROUP_ROWS * 2)
+        whole = whole_table(group, group[0].schema)
+        writer.write_table(whole.combine_chunks(), row_group_size=rows * 2)
         group.clear()
+
+
+def _is_batch(part: Any) -> bool:
+    import pyarrow as pa
+
+    return isinstance(part, pa.RecordBatch)
 
 
 def _unknown_version(name: str, version: str) -> JournalVersionError:

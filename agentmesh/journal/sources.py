@@ -82,6 +82,7 @@ class LogSource:
         torn_at: Offset of a torn tail, or None.
         complete: Whether its writer closed it.
         size: Bytes that the file had.
+        end: Where its last record ended.
     """
 
     def __init__(self, file: BinaryIO, name: str, limit: int | None = None) -> None:
@@ -90,7 +91,9 @@ class LogSource:
         self._file = file
         self._reader = LogReader(file, name, limit)
         self._cells: dict[int, LogSegment] = {}
+        self.end = 0
         for offset, records in self._reader.frames():
+            self.end = offset + framing.FRAME_SIZE + len(records)
             try:
                 self._index(offset, records)
             except OverflowError as error:

@@ -115,6 +115,10 @@ COLUMNS: dict[str, str] = {
 }
 """Names and types of the columns, in order."""
 
+LATER: dict[str, tuple[str, bool] | None] = {"origin": None, "idempotent": ("start_effect", True)}
+"""Columns that files of earlier releases do not have, and what is read there instead: nothing,
+or a value in the rows of one kind."""
+
 Row = dict[str, Any]
 _INT_MAX = (1 << 63) - 1
 _JSON = msgspec.json.Decoder(msgspec.Raw)
@@ -134,6 +138,32 @@ def schema(extra: dict[str, str] | None = None) -> pa.Schema:
     }
     fields = [(name, types[kind]) for name, kind in {**COLUMNS, **(extra or {})}.items()]
     return pa.schema(fields, metadata={VERSION_KEY: str(JOURNAL_VERSION).encode()})
+
+
+def completed(found: Any, of: pa.Schema) -> pa.Table:
+    """Return a table with exactly the columns of a schema: later ones have their defaults.
+
+    Args:
+        found: A table that may lack columns of `LATER`.
+        of: Which columns, in which order.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if found.schema.names == of.names:
+        return found
+    columns = []
+    for field in of:
+        default = LATER.get(field.name)
+        if field.name in found.schema.names:
+            columns.append(found[field.name])
+        elif default is None:
+            columns.append(pa.nulls(found.num_rows, field.type))
+        else:
+            kind, value = default
+            nothing = pa.scalar(None, field.type)
+            columns.append(pc.if_else(pc.equal(found["kind"], kind), value, nothing))
+    return pa.Table.from_arrays(columns, schema=of)
 
 
 def batches(rows: Iterable[Row], of: pa.Schema, size: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
