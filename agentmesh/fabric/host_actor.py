@@ -16,7 +16,8 @@ import ray
 
 from agentmesh.errors import describe
 from agentmesh.fabric.calls import RayCalls
-from agentmesh.fabric.process import HostProcess, Identity, Status
+from agentmesh.fabric.opening import Identity
+from agentmesh.fabric.process import HostProcess, Status
 from agentmesh.host.plan import Plan
 
 GROUPS = {"deliver": 1, "control": 2, "watch": 1}

@@ -4,9 +4,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
+from agentmesh.fabric.opening import Identity
 from agentmesh.fabric.peer import Call, UnavailableError
 from agentmesh.fabric.placement import HostSpec
-from agentmesh.fabric.process import Identity, Status
+from agentmesh.fabric.process import Status
 from agentmesh.sdk.agent import Placement
 
 

@@ -12,36 +12,29 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import NoReturn, Protocol, TypeVar
 
 from agentmesh import ambient
 from agentmesh.errors import SupersededError, UnknownAgentError, describe
 from agentmesh.fabric.directory import Directory, Located
 from agentmesh.fabric.frames import decode
+from agentmesh.fabric.gates import Gates
 from agentmesh.fabric.host_loop import HostLoop
 from agentmesh.fabric.link import Link
+from agentmesh.fabric.opening import Identity, open_host
 from agentmesh.fabric.peer import Call, Peer
 from agentmesh.host.checkpoints import Checkpoints
 from agentmesh.host.engine import Host
-from agentmesh.host.entry import load
-from agentmesh.host.plan import Entry, Plan
+from agentmesh.host.plan import Plan
 from agentmesh.host.recovery import recover
-from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.encoding import BodyEncoder
-from agentmesh.journal.lineage import Fence
-from agentmesh.journal.log import LogWriter
-from agentmesh.journal.redaction import Redactor
-from agentmesh.journal.store import Store
-from agentmesh.journal.succession import Succession
 from agentmesh.kernel.endings import STOP
 from agentmesh.kernel.envelope import CLIENT, Envelope, agent_type_of
 from agentmesh.sdk.agent import Placement
-from agentmesh.sdk.program import RunContext
 
 T = TypeVar("T")
 
@@ -53,14 +46,6 @@ LOOK_AGAIN_SECONDS = 0.1
 """How long to wait for a host of which a later life is known than the supervisor knew."""
 CONTROL_SECONDS = 1.0
 """How long a question about the host's state waits for its loop."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Identity:
-    """Who a host is within its run."""
-
-    name: str
-    incarnation: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +105,8 @@ class HostProcess:
         self._peers: dict[str, Peer] = {}
         self._directory = Directory(identity.name)
         self._closing = self._closed = False
-        self._gates: dict[str, dict[str, None]] = {}  # full agents by host
         ambient.install()
-        opened = _open(identity, plan)
+        opened = open_host(identity, plan)
         self._run, self._log = opened.run, opened.log
         keeper = Checkpoints(opened.directory, opened.log, opened.redactor, self._in_flight)
         _spare_the_collector()
@@ -137,9 +121,10 @@ class HostProcess:
             is_local=self._directory.is_local,
             on_client=lambda envelope: self._peer(CLIENT).send([envelope]),
             on_failure=self._on_failure,
-            on_full=self._on_full,
+            on_full=lambda full: self._gates.announce(full, self._peers.values()),
             keeper=keeper,
         )
+        self._gates = Gates(self._engine.flow)
         if opened.succession is not None:
             encoder = BodyEncoder(opened.redactor, opened.directory.blobs())
             recover(self._engine, opened.succession, opened.log, encoder, keeper)
@@ -283,28 +268,9 @@ class HostProcess:
 
     # --- on the loop: flow control ----------------------------------------------------------------
 
-    def _on_full(self, full: Mapping[str, None]) -> None:
-        """Tell everybody which agents here can't keep up."""
-        for peer in self._peers.values():
-            peer.link.announce(full)
-            peer.flush()
-
     def on_gates(self, peer: Peer) -> None:
         """Learn which agents of another host can't keep up (`peer.Sink`)."""
-        name, full = peer.link.peer, dict.fromkeys(peer.link.peer_full)
-        before = self._gates.get(name, {})
-        self._gates[name] = full
-        for address in full:
-            self._engine.flow.close_gate(address)
-        for address in before:
-            if address not in full:
-                self._engine.flow.open_gate(address)
-
-    def _on_crowded(self, peer: Peer, envelopes: list[Envelope]) -> None:
-        """Let those pause who send more than the other host takes."""
-        gate = f"@{peer.link.peer}"
-        self._engine.flow.hold((envelope.src for envelope in envelopes), gate)
-        peer.when_roomy(partial(self._engine.flow.open_gate, gate))
+        self._gates.on_announced(peer)
 
     # --- on the loop: routing ---------------------------------------------------------------------
 
@@ -318,6 +284,7 @@ class HostProcess:
             if host is None:
                 if self._directory.park(envelope):
                     unknown[envelope.dst] = self._placement_of(envelope.dst)
+                self._gates.on_parked(envelope)
             elif host in by_host:
                 by_host[host].append(envelope)
             else:
@@ -334,7 +301,7 @@ class HostProcess:
             peer = self._peer(host)
             peer.send(envelopes)
             if peer.link.outgoing.crowded:
-                self._on_crowded(peer, envelopes)
+                self._gates.on_crowded(peer, envelopes)
 
     def _on_located(self, located: Located | Exception) -> None:
         if isinstance(located, Exception):
@@ -345,6 +312,7 @@ class HostProcess:
                 self._on_contact(self._peer(host, contact[0], ask=False), contact)
         for host, envelopes in self._directory.learn(located):
             self._send(host, envelopes)
+            self._gates.on_found(envelopes[0].dst)
 
     def _placement_of(self, address: str) -> Placement | None:
         try:
@@ -417,47 +385,3 @@ def _leave(error: SupersededError) -> NoReturn:
     sys.stderr.write(f"agentmesh: {error}\n")
     sys.stderr.flush()
     os._exit(SUPERSEDED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Opened:
-    """What a host has to begin with."""
-
-    run: RunContext
-    directory: RunDirectory
-    redactor: Redactor
-    log: LogWriter
-    succession: Succession | None
-
-
-def _open(identity: Identity, plan: Plan) -> _Opened:
-    """Import the program, read what earlier lives left, and start this life's log."""
-    program, _ = load(found_here(plan.entry))
-    store = Store(plan.store)
-    directory = store.attach(plan.run_id)
-    redactor = store.redactor_for(directory.info)
-    Fence(directory.local, identity.name, identity.incarnation).begin()
-    succession, life = None, None
-    if identity.incarnation > 1:
-        succession = Succession(directory, identity.name, identity.incarnation)
-        life = succession.life
-    log = directory.log_writer(identity.name, redactor, life=life)
-    run = plan.context(program, redactor)
-    return _Opened(run=run, directory=directory, redactor=redactor, log=log, succession=succession)
-
-
-def found_here(entry: Entry) -> Entry:
-    """Return where the program is on this node.
-
-    A job's directory may be unpacked at another place on each node; Ray starts workers in
-    it, so that the file is found by the end of its path.
-    """
-    if not entry.file or Path(entry.file).is_file():
-        return entry
-    parts = Path(entry.file).parts[1:]
-    for start in range(len(parts)):
-        candidate = Path.cwd().joinpath(*parts[start:])
-        if candidate.is_file():
-            path = (str(candidate.parent), str(Path.cwd()), *entry.sys_path)
-            return replace(entry, file=str(candidate), sys_path=path)
-    return entry

@@ -23,10 +23,11 @@ from agentmesh.fabric.directory import Located
 from agentmesh.fabric.ensemble import SUSPEND, Ensemble, Report
 from agentmesh.fabric.host_actor import GROUPS, HostActor
 from agentmesh.fabric.hosting import ASK_AGAIN_SECONDS
+from agentmesh.fabric.opening import Identity
 from agentmesh.fabric.options import RayOptions
 from agentmesh.fabric.peer import Call, UnavailableError
 from agentmesh.fabric.placement import HostSpec
-from agentmesh.fabric.process import Identity, Status
+from agentmesh.fabric.process import Status
 from agentmesh.fabric.roster import Roster
 from agentmesh.host.plan import Plan
 from agentmesh.journal.store import Store

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agentmesh.fabric.process import found_here
+from agentmesh.fabric.opening import found_here
 from agentmesh.host.plan import Entry
 
 
