@@ -3,7 +3,7 @@
 import contextvars
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from agentmesh.errors import UsageError
 
@@ -26,6 +26,13 @@ class ToolContext:
     """Address of the agent that called; empty outside any run."""
     deadline: datetime | None = None
     """When nobody wants the result any more, in UTC."""
+
+    @property
+    def remaining_seconds(self) -> float | None:
+        """How much time is left until the deadline, now; 0 if none is, None without a deadline."""
+        if self.deadline is None:
+            return None
+        return max(0.0, (self.deadline - datetime.now(UTC)).total_seconds())
 
     def retried(self, attempt: int) -> "ToolContext":
         """Return the context of another attempt of the same call."""

@@ -7,8 +7,11 @@ from the two below when they are first wanted.
 
 A handler does not know whether a response will be streamed: if a piece comes before
 the end, it is the response's head, and the body follows piece by piece.
+
+A turn that was cancelled sends no more requests: cleaning up costs no tokens.
 """
 
+import asyncio
 import functools
 import importlib
 import os
@@ -109,7 +112,11 @@ def _issue(cell: Cell, outgoing: Outgoing) -> Pending[bytes]:
     data = http_record.request_of(
         outgoing.method, outgoing.url, outgoing.headers, outgoing.body, _from_environment()
     )
-    deadline = cell.current().deadline
+    turn = cell.current()
+    if turn.cancel_reason:
+        # Whoever swallowed the cancellation is told again, in a way that SDKs do not swallow.
+        raise asyncio.CancelledError(turn.message)
+    deadline = turn.deadline
     if deadline:
         outgoing = _hurried(outgoing, (deadline - cell.now) / NS_PER_SECOND)
     name = http_record.name_of(outgoing.method, outgoing.url)
