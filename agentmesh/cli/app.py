@@ -6,34 +6,27 @@ command is a few lines: the hash seed first where it matters, then one call.
 
 import os
 import sys
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from agentmesh.cli import completion, exit_codes, hash_seed
+from agentmesh.cli import exit_codes, hash_seed
 from agentmesh.cli.failures import complain, exit_code_of
+from agentmesh.cli.parameters import (
+    AgentsOption,
+    Durability,
+    HashSeedOption,
+    JsonOption,
+    Level,
+    LocalOption,
+    RunArgument,
+    StoreOption,
+)
 from agentmesh.errors import AgentMeshError
 
 _DEBUG = "--debug"
 _DEBUG_VARIABLE = "AGENTMESH_DEBUG"
-
-
-class Level(StrEnum):
-    """How important a line of the log is."""
-
-    debug = "debug"
-    info = "info"
-    warning = "warning"
-    error = "error"
-
-
-class Durability(StrEnum):
-    """What the journal survives."""
-
-    process = "process"
-    disk = "disk"
 
 
 class Guarded(TyperGroup):
@@ -73,38 +66,6 @@ app = typer.Typer(
 models = typer.Typer(
     help="A simulated model provider, and which models can be reached.", no_args_is_help=True
 )
-
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PATH|URL",
-        help="Where runs are kept: $AGENTMESH_STORE, or ./.agentmesh/runs.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-LocalOption = Annotated[bool, typer.Option("--local", help="Without Ray, in this process.")]
-AgentsOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="AGENT", help="Only this agent: `Type/key`, or a type; repeatable."),
-]
-HashSeedOption = Annotated[
-    str | None,
-    typer.Option(
-        "--hash-seed",
-        metavar="N|random",
-        help="Order of sets of strings: $PYTHONHASHSEED, else drawn. Recorded; the command "
-        "starts itself again under it.",
-    ),
-]
-RunArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="[RUN]",
-        help="Id of a run or the start of it, its directory, or `latest`.",
-        autocompletion=completion.run_ids,
-    ),
-]
 
 _START, _LOOK, _OTHER = "Run", "Look and replay", "Surroundings"
 
