@@ -8,29 +8,31 @@ message leaves from here, and the root's answer arrives here.
 import asyncio
 import contextlib
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
 
 from agentmesh.errors import AgentMeshError, SupersededError, describe, rebuild
 from agentmesh.fabric import host_errors
 from agentmesh.fabric.directory import Located
 from agentmesh.fabric.frames import decode
-from agentmesh.fabric.host_errors import RESTART_PERIOD_SECONDS, RESTARTS_MAX
-from agentmesh.fabric.hosting import Factory, HostHandle, Member, end_of, readiness
+from agentmesh.fabric.hosting import (
+    Factory,
+    HostHandle,
+    Member,
+    Report,
+    all_within,
+    end_of,
+    readiness,
+)
 from agentmesh.fabric.link import Link
-from agentmesh.fabric.opening import Identity
-from agentmesh.fabric.peer import GoneError, Peer
+from agentmesh.fabric.peer import Peer
 from agentmesh.fabric.placement import HostSpec, Placer
 from agentmesh.fabric.process import Status
 from agentmesh.fabric.roster import Roster
+from agentmesh.fabric.starting import Starter
 from agentmesh.host.plan import Plan
 from agentmesh.kernel.envelope import CLIENT, FAIL, REPLY, Envelope, agent_type_of
 from agentmesh.sdk.agent import Placement
-
-T = TypeVar("T")
 
 SUSPEND = "suspend"
 """Why a run ends whose driver is gone: what is open stays open."""
@@ -45,18 +47,6 @@ CLOSE_SECONDS = 0.8
 """How long a host may take to close its log."""
 RESTORE_SECONDS = 30.0
 """How long the end of a run waits for hosts that have died: their messages need an end, too."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """How a run stands."""
-
-    answer: Envelope | None = None
-    """What the root sent to the client; None while it has not."""
-    failure: bytes = b""
-    """Why the run can't go on, as a described error."""
-    events: int = 0
-    """Events handled so far, where they were asked for."""
 
 
 class Ensemble:
@@ -83,11 +73,10 @@ class Ensemble:
         self._plan = plan
         self._factory = factory
         self._roster = roster
-        self._lives = lives
         self._silent_seconds = silent_seconds
         self._placer = Placer(plan.root)
         self._placer.restore(roster.hosts.values(), roster.agents)
-        self._restarts: dict[str, deque[float]] = {}
+        self._starter = Starter(factory, roster, lives)
         self._members: dict[str, Member] = {}
         self._opening: dict[str, asyncio.Task[Member]] = {}
         self._refused: dict[str, asyncio.Task[None]] = {}
@@ -159,7 +148,7 @@ class Ensemble:
         suspend = reason == SUSPEND or bool(self._failure)
         alive = self._alive()
         closing = [member.handle.close(CLOSE_SECONDS, suspend=suspend) for member in alive]
-        await _all_within(CLOSE_SECONDS, closing)
+        await all_within(CLOSE_SECONDS, closing)
         for member in self._members.values():
             member.watching.cancel()
             member.handle.kill()
@@ -246,41 +235,11 @@ class Ensemble:
             raise
 
     async def _open(self, spec: HostSpec, incarnation: int = 0) -> Member:
-        """Start a host; one that dies while it starts is started again, but not for ever."""
-        life = incarnation or self._lives(spec.name) + 1
-        while True:
-            self._roster.guard()
-            try:
-                member = await self._start_host(spec, Identity(name=spec.name, incarnation=life))
-            except (GoneError, SupersededError) as error:
-                if self._over or not self._may_restart(spec.name):
-                    raise host_errors.unfit(spec, error) from error
-                life += 1
-            else:
-                self._introduce(member)
-                return member
-
-    async def _start_host(self, spec: HostSpec, identity: Identity) -> Member:
-        handle = self._factory.create(spec, identity)
-        seconds = self._factory.patience(spec.placement)
-        try:
-            problem = await asyncio.wait_for(readiness(handle), seconds)
-        except TimeoutError:
-            handle.kill()
-            raise host_errors.unplaceable(spec, seconds, self._factory.offer()) from None
-        except asyncio.CancelledError:
-            handle.kill()
-            raise
-        except GoneError:
-            raise
-        except AgentMeshError as error:
-            raise host_errors.unfit(spec, error) from error
-        if problem:
-            handle.kill()
-            why = rebuild(problem)
-            raise why if isinstance(why, SupersededError) else host_errors.unfit(spec, why)
+        """Start a host, and watch it from then on."""
+        identity, handle = await self._starter.start(spec, incarnation, lambda: self._over)
         member = Member(spec, identity, handle, asyncio.create_task(self._watch(spec.name)))
         self._members[spec.name] = member
+        self._introduce(member)
         return member
 
     async def _refuse(self, address: str, error: AgentMeshError) -> Member:
@@ -332,7 +291,7 @@ class Ensemble:
         name = member.spec.name
         if self._over:
             return
-        if not self._may_restart(name):
+        if not self._starter.may_restart(name):
             self._fail(describe(host_errors.lost(member, reason)))
             return
         self._restoring.add(name)
@@ -344,14 +303,6 @@ class Ensemble:
             task.exception()  # which `_open_again` has told
         if self._opening.get(name) is task:
             self._restoring.discard(name)
-
-    def _may_restart(self, name: str) -> bool:
-        """Tell whether a host has not died too often of late."""
-        now = time.monotonic()
-        recent = self._restarts.setdefault(name, deque(maxlen=RESTARTS_MAX))
-        hopeless = len(recent) == RESTARTS_MAX and now - recent[0] < RESTART_PERIOD_SECONDS
-        recent.append(now)
-        return not hopeless
 
     async def _open_again(self, lost: Member) -> Member:
         lost.handle.kill()  # it may only have been silent
@@ -366,7 +317,7 @@ class Ensemble:
         others = [each for each in self._alive() if each is not member]
         name, life = member.spec.name, member.identity.incarnation
         telling = [each.handle.meet(name, life, member.handle.contact) for each in others]
-        told = asyncio.ensure_future(_all_within(TELL_SECONDS, telling))
+        told = asyncio.ensure_future(all_within(TELL_SECONDS, telling))
         self._tellings.add(told)
         told.add_done_callback(self._tellings.discard)
         return member
@@ -389,7 +340,7 @@ class Ensemble:
         return [member for member in self._members.values() if not member.lost]
 
     async def _statuses(self) -> list[Status]:
-        return await _all_within(2.0, [member.handle.status() for member in self._alive()])
+        return await all_within(2.0, [member.handle.status() for member in self._alive()])
 
     async def _settle(
         self,
@@ -408,7 +359,7 @@ class Ensemble:
             if self._restoring:
                 until = max(until, min(latest, time.monotonic() + seconds))
             alive = self._alive()
-            statuses = await _all_within(left, [ask(member.handle) for member in alive])
+            statuses = await all_within(left, [ask(member.handle) for member in alive])
             idle = len(statuses) == len(alive) and all(status.idle for status in statuses)
             done = sum(status.events for status in statuses) if idle else -1
             if idle and done == before and not self._under_way():
@@ -445,14 +396,3 @@ class Ensemble:
 
 _PAUSE_SECONDS = 0.002
 _PAUSE_SECONDS_MOST = 0.1
-
-
-async def _all_within(seconds: float, work: Sequence[Awaitable[T]]) -> list[T]:
-    """Wait for all; return what came in time without an error."""
-    if not work:
-        return []
-    tasks = [asyncio.ensure_future(each) for each in work]
-    done, late = await asyncio.wait(tasks, timeout=seconds)
-    for task in late:
-        task.cancel()
-    return [task.result() for task in tasks if task in done and task.exception() is None]

@@ -1,14 +1,18 @@
 """What a supervisor needs of hosts, and of whoever makes them: no word of Ray."""
 
 import asyncio
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from agentmesh.fabric.opening import Identity
 from agentmesh.fabric.peer import Call, UnavailableError
 from agentmesh.fabric.placement import HostSpec
 from agentmesh.fabric.process import Status
+from agentmesh.kernel.envelope import Envelope
 from agentmesh.sdk.agent import Placement
+
+T = TypeVar("T")
 
 
 class HostHandle(Protocol):
@@ -70,6 +74,18 @@ class Member:
     lost: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How a run stands."""
+
+    answer: Envelope | None = None
+    """What the root sent to the client; None while it has not."""
+    failure: bytes = b""
+    """Why the run can't go on, as a described error."""
+    events: int = 0
+    """Events handled so far, where they were asked for."""
+
+
 async def readiness(handle: HostHandle) -> bytes:
     """Wait until a host is up, and return why it is not, or nothing."""
     while True:
@@ -89,3 +105,14 @@ async def end_of(handle: HostHandle) -> bytes:
 
 
 ASK_AGAIN_SECONDS = 0.2
+
+
+async def all_within(seconds: float, work: Sequence[Awaitable[T]]) -> list[T]:
+    """Wait for all; return what came in time without an error."""
+    if not work:
+        return []
+    tasks = [asyncio.ensure_future(each) for each in work]
+    done, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    return [task.result() for task in tasks if task in done and task.exception() is None]

@@ -13,8 +13,8 @@ from agentmesh.errors import FabricError
 from agentmesh.fabric import supervisor
 from agentmesh.fabric.calls import sorted_out
 from agentmesh.fabric.cluster import connected
-from agentmesh.fabric.ensemble import CLOSE_SECONDS, RESTORE_SECONDS, STOP_SECONDS, Report
-from agentmesh.fabric.hosting import ASK_AGAIN_SECONDS
+from agentmesh.fabric.ensemble import CLOSE_SECONDS, RESTORE_SECONDS, STOP_SECONDS
+from agentmesh.fabric.hosting import ASK_AGAIN_SECONDS, Report
 from agentmesh.fabric.options import RayOptions
 from agentmesh.fabric.peer import GoneError, UnavailableError
 from agentmesh.fabric.supervisor import Environment, SupervisorActor, namespace_of

@@ -20,9 +20,9 @@ import ray
 from agentmesh.errors import AgentMeshError, describe
 from agentmesh.fabric.calls import call_of, sorted_out
 from agentmesh.fabric.directory import Located
-from agentmesh.fabric.ensemble import SUSPEND, Ensemble, Report
+from agentmesh.fabric.ensemble import SUSPEND, Ensemble
 from agentmesh.fabric.host_actor import GROUPS, HostActor
-from agentmesh.fabric.hosting import ASK_AGAIN_SECONDS
+from agentmesh.fabric.hosting import ASK_AGAIN_SECONDS, Report
 from agentmesh.fabric.opening import Identity
 from agentmesh.fabric.options import RayOptions
 from agentmesh.fabric.peer import Call, UnavailableError
