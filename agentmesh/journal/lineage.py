@@ -125,3 +125,9 @@ def number_of(name: str, host: str) -> int | None:
     """Return the number of a host's log or snapshot by its file's name; None for another's."""
     found = _NAME.fullmatch(name)
     return int(found[2]) if found and found[1] == host else None
+
+
+def name_parts(name: str) -> tuple[str, int]:
+    """Return host and number of a log or snapshot by its file's name; -1 if it is neither."""
+    found = _NAME.fullmatch(name)
+    return (found[1], int(found[2])) if found else ("", -1)

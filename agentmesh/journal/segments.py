@@ -231,7 +231,7 @@ class SealedLogs(Sealed):
         import pyarrow.compute as pc
 
         places = pc.indices_nonzero(pc.equal(part["index"], 0))
-        handled = pc.fill_null(part["handled"].take(places), value=False)
+        handled = pc.fill_null(part["handled"].take(places), fill_value=False)
         starts, steps = places.to_pylist(), part["step"].take(places).to_pylist()
         opened = pc.indices_nonzero(pc.invert(handled)).to_pylist()
         lacking = pc.indices_nonzero(pc.is_null(part["kind"].take(places))).to_pylist()

@@ -6,12 +6,14 @@ what a cell does with it.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from agentmesh.errors import JournalDamagedError
 from agentmesh.journal.blobs import Blobs
 from agentmesh.journal.directory import RunDirectory
+from agentmesh.journal.files import LocalFiles
 from agentmesh.journal.framing import LogHeader
 from agentmesh.journal.lineage import Fence, Life, counting_bytes, latest_life, number_of
 from agentmesh.journal.places import EVENTS, SNAPSHOTS, unusable
@@ -19,17 +21,25 @@ from agentmesh.journal.reading import LogReader
 from agentmesh.journal.records import EventRecord, Step
 from agentmesh.journal.resolving import resolved
 from agentmesh.journal.snapshots import CellImage, FlightImage, read_header, read_snapshot
-from agentmesh.journal.sources import LogSource, merged_steps
+from agentmesh.journal.sources import LogSource, Segment, merged_steps
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.events import Delivered
 
+if TYPE_CHECKING:
+    from agentmesh.journal.segments import SealedLog, SealedLogs
+
+_Read = TypeVar("_Read")
+
+_LOOKS = 50
 _HANDLED = b"\x92\xa7handled"
 _OPENED = b"\xa6opened"
 
 
 def lives(directory: RunDirectory, host: str) -> int:
     """Return how many lives of a host have left a log."""
-    headers = _headers(directory.local / EVENTS, host)
+    folder = directory.local / EVENTS
+    headers = _patiently(lambda: _headers(folder, host, _names(folder)))
+    # The latest log is never sealed while the run goes on.
     return max((header.incarnation for header in headers.values()), default=0)
 
 
@@ -53,17 +63,20 @@ class Succession:
         self._images: dict[str, CellImage] = {}
         self._flight: list[bytes] = []
         self._logs: list[LogSource] = []
+        self._sealed: list[SealedLogs] = []
         try:
             for life in range(1, incarnation):
                 Fence(root, host, life).put_up()
-            headers = _headers(root / EVENTS, host)
-            first, base = self._read_base(root / SNAPSHOTS, host, headers)
-            after, self._logs = _open_logs(root / EVENTS, headers, first)
+            after, base = _patiently(lambda: self._read(root, host))
             if directory.info.durability == "disk":
                 for log in self._logs:
                     log.sync()  # its writer may have died between writing and waiting
         except OSError as error:
+            self.close()
             raise unusable(str(root), "can't be taken over", error) from error
+        except BaseException:
+            self.close()
+            raise
         self.life = Life(incarnation=incarnation, after=after, base=base)
         """What the header of this life's log says."""
 
@@ -73,6 +86,8 @@ class Succession:
         every = dict.fromkeys(self._images)
         for log in self._logs:
             every.update(dict.fromkeys(log.segments))
+        for file in self._sealed:
+            every.update(dict.fromkeys(file.groups))
         return sorted(every)
 
     def image(self, address: str) -> CellImage | None:
@@ -87,7 +102,11 @@ class Succession:
         """Return the steps of an agent after the snapshot."""
         image = self._images.get(address)
         start = 0 if image is None else image.steps
-        segments = [log.segments[address] for log in self._logs if address in log.segments]
+        segments: list[Segment] = [
+            log.segments[address] for log in self._logs if address in log.segments
+        ]
+        for file in self._sealed:
+            segments += file.segments(address)
         for step in merged_steps(address, segments, self._path, start):
             event = resolved(step.event, self._blobs)
             yield Step(step.number, event, step.commands, step.handled)
@@ -103,8 +122,53 @@ class Succession:
         """Close the files."""
         for log in self._logs:
             log.close()
+        for file in self._sealed:
+            file.close()
+        self._logs, self._sealed = [], []
 
-    def _read_base(self, folder: Path, host: str, headers: dict[str, LogHeader]) -> tuple[int, str]:
+    def _read(self, root: Path, host: str) -> tuple[dict[str, int], str]:
+        """Read all there is; return how much of each log counts, and the snapshot's name."""
+        self.close()
+        self._images.clear()
+        self._flight.clear()
+        folder = root / EVENTS
+        names = _names(folder)
+        logs = _headers(folder, host, names)
+        past = self._open_sealed(folder, host, [name for name in names if name not in logs])
+        past = {name: log for name, log in past.items() if name not in logs}
+        headers = {**logs, **{name: log.header for name, log in past.items()}}
+        numbers = {header.number for header in headers.values()}
+        first, base = self._read_base(root / SNAPSHOTS, host, headers, numbers)
+        counting = counting_bytes(headers)
+        after, self._logs = _open_logs(folder, logs, counting, first)
+        for name, log in past.items():
+            limit = counting[name]
+            if limit != 0:
+                after[name] = log.size if limit is None else limit
+        needed = {name for name in past if name in after and headers[name].number >= first}
+        for file in self._sealed:
+            file.wanted &= needed
+        return after, base
+
+    def _open_sealed(self, folder: Path, host: str, names: list[str]) -> "dict[str, SealedLog]":
+        """Open files of sealed logs: needed where a snapshot is damaged, and to count them."""
+        if not any(name.endswith(".parquet") for name in names):
+            return {}
+        from agentmesh.journal.parts import sealed_of  # late: it takes a while
+
+        with contextlib.ExitStack() as opened:
+            self._sealed = sealed_of(LocalFiles(), str(folder), names, opened)
+            opened.pop_all()  # nothing failed: all stays open
+        return {
+            name: log
+            for file in self._sealed
+            for name, log in file.headers.items()
+            if name in file.wanted and log.header.host == host
+        }
+
+    def _read_base(
+        self, folder: Path, host: str, headers: dict[str, LogHeader], numbers: set[int]
+    ) -> tuple[int, str]:
         """Read the latest snapshot that counts; return its number and name.
 
         Logs are kept, so that a damaged snapshot costs time, as long as all logs are there.
@@ -119,24 +183,28 @@ class Succession:
                 else:
                     self._images[image.address] = image
         except JournalDamagedError as error:
-            _check_none_missing(events, host, 0, error)
+            _check_none_missing(events, host, 0, numbers, error)
             _warn_of_damage(host, error)
             self._images.clear()
             self._flight.clear()
             return 0, ""
-        _check_none_missing(events, host, first)
+        _check_none_missing(events, host, first, numbers)
         return first, name or ""
 
 
 def _check_none_missing(
-    folder: Path, host: str, first: int, error: JournalDamagedError | None = None
+    folder: Path,
+    host: str,
+    first: int,
+    numbers: set[int],
+    error: JournalDamagedError | None = None,
 ) -> None:
     """Refuse to go on when a log is missing that no snapshot stands for.
 
     Raises:
         JournalDamagedError: One is missing.
     """
-    found = {number_of(name, host) for name in _names(folder)} - {None}
+    found = {number_of(name, host) for name in _names(folder)} - {None} | numbers
     needed = set(range(first, max((each or 0 for each in found), default=first)))
     if not found and any(number_of(name, host) for name in _names(folder.parent / SNAPSHOTS)):
         needed = {0}
@@ -210,9 +278,17 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
-def _headers(folder: Path, host: str) -> dict[str, LogHeader]:
+def _patiently(read: Callable[[], _Read]) -> _Read:
+    """Read again when files vanish: what replaced them is there, when somebody seals logs."""
+    for _ in range(_LOOKS):
+        with contextlib.suppress(FileNotFoundError):
+            return read()
+    return read()
+
+
+def _headers(folder: Path, host: str, names: list[str]) -> dict[str, LogHeader]:
     headers: dict[str, LogHeader] = {}
-    for name in _names(folder):
+    for name in names:
         if number_of(name, host) is not None:
             header = read_header(folder / name)
             if header is not None:
@@ -221,15 +297,15 @@ def _headers(folder: Path, host: str) -> dict[str, LogHeader]:
 
 
 def _open_logs(
-    folder: Path, headers: dict[str, LogHeader], first: int
+    folder: Path, headers: dict[str, LogHeader], counting: dict[str, int | None], first: int
 ) -> tuple[dict[str, int], list[LogSource]]:
     """Open the logs from a number on; return also how much of every log counts."""
     after: dict[str, int] = {}
     logs: list[LogSource] = []
     with contextlib.ExitStack() as opened:
-        for name, limit in counting_bytes(headers).items():
+        for name, limit in counting.items():
             path = folder / name
-            if limit == 0:
+            if limit == 0 or name not in headers:
                 continue
             if headers[name].number < first:
                 after[name] = path.stat().st_size if limit is None else limit

@@ -38,6 +38,7 @@ from agentmesh.kernel.cell import RULES
 from agentmesh.kernel.envelope import REPLY, Envelope
 from agentmesh.mesh import environment
 from agentmesh.mesh.condition import refuse_ended
+from agentmesh.mesh.housekeeping import Housekeeping
 from agentmesh.mesh.options import RunOptions, wants_local
 from agentmesh.mesh.outcome import Outcome, has_answered
 from agentmesh.sdk import message as messages
@@ -99,7 +100,8 @@ class Execution:
 
     def _run(self, on_progress: Progress | None) -> Outcome:
         try:
-            envelope = self.drive(on_progress)
+            with Housekeeping(self._directory):
+                envelope = self.drive(on_progress)
         except KeyboardInterrupt:
             self._end(CANCELLED, error=RunFailedError("The run was interrupted."))
             raise
