@@ -10,12 +10,14 @@ the same ids. Whoever has them drops them.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from agentmesh.errors import JournalVersionError, ResumeError, StateError
 from agentmesh.host.checkpoints import Checkpoints
 from agentmesh.host.engine import Host
 from agentmesh.host.resident import Resident
 from agentmesh.journal.comparing import Difference, first_difference
-from agentmesh.journal.encoding import BodyEncoder, encode
+from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.log import LogWriter
 from agentmesh.journal.records import Step
 from agentmesh.journal.snapshots import CellImage
@@ -24,9 +26,19 @@ from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.commands import Command, Send, StartEffect
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.events import Delivered, Event
-from agentmesh.kernel.snapshot import CellSnapshot, open_effects, open_timers, restore
+from agentmesh.kernel.snapshot import (
+    CellSnapshot,
+    at_rest,
+    open_effects,
+    open_timers,
+    restore,
+    snapshot,
+)
 from agentmesh.sdk.program import RunContext
 from agentmesh.sdk.resolve import behavior_for, new_cell
+
+_Behind = tuple[CellSnapshot | None, list[bytes]]
+"""An agent's latest rest, and its events since, as they are journaled."""
 
 
 @dataclass
@@ -36,6 +48,7 @@ class _Restored:
     resident: Resident
     rest: CellSnapshot | None
     carried: list[bytes] = field(default_factory=list)
+    """Its events between that and the snapshot."""
     effects: dict[tuple[int, int], StartEffect] = field(default_factory=dict)
     fresh: set[tuple[int, int]] = field(default_factory=set)
     """Effects that were not journaled as started, so that nobody has performed them."""
@@ -75,13 +88,12 @@ def recover(
             host.alarms.start((address, timer.turn, timer.n), timer.due)
     host.send_again(succession.in_flight())
     host.send_again(envelope for each in restored.values() for envelope in each.sent)
-    keeper.take(host, lambda address: _earlier(restored.get(address)))
+    resting = {each: one for each, one in restored.items() if at_rest(one.resident.cell)}
+    behind = {each: work.behind(each, one) for each, one in restored.items() if each not in resting}
+    if not keeper.take(host, lambda address: behind.get(address, (None, []))):
+        # When it is taken later, who rests now may be in the middle of a turn.
+        behind.update({address: work.rest(address, each) for address, each in resting.items()})
     return work.handled
-
-
-def _earlier(restored: _Restored | None) -> tuple[CellSnapshot | None, list[bytes]]:
-    """Return what an agent had behind it when this life began."""
-    return (None, []) if restored is None else (restored.rest, restored.carried)
 
 
 class _Recovery:
@@ -108,6 +120,19 @@ class _Recovery:
             found.resident.steps = image.steps
         self._follow(address, found, self._succession.steps(address))
         return found
+
+    def behind(self, address: str, found: _Restored) -> _Behind:
+        """Return an agent's latest rest that is known, and its events since."""
+        events = (self._encoder.event(each.event) for each in self._succession.steps(address))
+        return found.rest, [*found.carried, *events]
+
+    def rest(self, address: str, found: _Restored) -> _Behind:
+        """Return an agent as it rests now, with nothing since."""
+        try:
+            taken = snapshot(found.resident.cell)
+        except StateError:
+            return self.behind(address, found)
+        return structs.replace(taken, state=self._run.redactor.json(taken.state)), []
 
     def _carry_on(self, found: _Restored, image: CellImage) -> None:
         """Handle again what lies between an agent's rest and the snapshot."""
@@ -145,7 +170,6 @@ class _Recovery:
     def _follow(self, address: str, found: _Restored, steps: Iterable[Step]) -> None:
         for step in steps:
             issued = self._handle(found, step.event)
-            found.carried.append(encode(self._encoder.event_record(step.event)))
             found.resident.steps = step.number + 1
             if not step.handled:  # the earlier life ended before it could write this
                 self._note_first_time(address, found, step.number, issued)
