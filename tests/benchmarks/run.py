@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-NAMES = ("messaging", "journal", "replay", "startup", "density")
+NAMES = ("messaging", "journal", "replay", "startup", "density", "durable", "recovery")
 
 
 def main(arguments: list[str]) -> int:
