@@ -28,18 +28,22 @@ class Connections:
 
     def __init__(self) -> None:
         self._transports: dict[object, asyncio.Transport] = {}
+        self._open: set[asyncio.Transport] = set()  # a client's address may be used again, or gone
 
     def protocol(self) -> type[H11Protocol]:
         """Return a protocol class whose connections are listed here."""
-        transports = self._transports
+        transports, opened = self._transports, self._open
 
         class ListedProtocol(H11Protocol):
             def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
                 super().connection_made(transport)
                 transports[self.client] = transport
+                opened.add(transport)
 
             def connection_lost(self, exc: Exception | None) -> None:
-                transports.pop(self.client, None)
+                opened.discard(self.transport)
+                if transports.get(self.client) is self.transport:
+                    del transports[self.client]
                 super().connection_lost(exc)
 
         return ListedProtocol
@@ -56,7 +60,7 @@ class Connections:
 
     def abort_all(self) -> None:
         """End every connection at once."""
-        for transport in list(self._transports.values()):
+        for transport in list(self._open):
             transport.abort()
 
 

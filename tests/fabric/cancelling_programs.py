@@ -1,0 +1,496 @@
+"""Programs with much under way, on several hosts, when somebody no longer wants it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import agentmesh as am
+from agentmesh.effects import settings
+from tests.fabric.programs import Count, Text
+
+FOREVER = Count(n=3600)
+
+
+@am.tool
+async def wait_outside(seconds: float) -> None:
+    """Be a tool that takes its time."""
+    await asyncio.sleep(seconds)
+
+
+@am.tool(retries=50)
+async def fails_again_and_again(text: str, url: str) -> None:
+    """Ask a model that is never well, as a tool that is tried again."""
+    client = am.openai(max_retries=0, base_url=url, api_key="none")
+    await client.chat.completions.create(
+        model="sim-small", messages=[{"role": "user", "content": text}]
+    )
+
+
+@am.tool
+def block_a_thread(seconds: float) -> str:
+    """Be a tool that nobody can interrupt."""
+    time.sleep(seconds)
+    return "dropped"
+
+
+@am.agent
+class Board:
+    """Where everybody notes that they have got far enough to be interrupted."""
+
+    notes: int = 0
+
+    @am.handler
+    async def note(self) -> None:
+        """Count one more."""
+        self.notes += 1
+
+    @am.handler
+    async def count(self) -> int:
+        """Return how many there are."""
+        return self.notes
+
+
+async def _until(notes: int) -> None:
+    """Wait until so many have got far enough."""
+    while await am.ref(Board).count() < notes:
+        await am.sleep(0.05)
+
+
+async def _expire(limit: asyncio.Timeout, notes: int) -> None:
+    """Let a timeout pass when so many have got far enough."""
+    await _until(notes)
+    am.log("gave up")
+    limit.reschedule(asyncio.get_running_loop().time())
+
+
+@am.agent(concurrency=300)
+class Fourth:
+    """The end of the chain: really does something."""
+
+    cleaned: int = 0
+
+    @am.handler
+    async def tool(self, count: Count) -> None:
+        """Wait for a tool."""
+        am.tell(am.ref(Board).note)
+        await wait_outside(count.n)
+
+    @am.handler
+    async def sleep(self, count: Count) -> None:
+        """Wait inside the kernel."""
+        await am.sleep(count.n)
+
+    @am.handler
+    async def ask_model(self, text: Text) -> str:
+        """Ask a model that does not answer."""
+        return await am.llm(text.text)
+
+    @am.handler
+    async def retries(self, text: Text) -> None:
+        """Ask a model that fails, again and again."""
+        await fails_again_and_again(text.text, settings.base_url_of(settings.here()))
+
+    @am.handler
+    async def read_stream(self, text: Text) -> str:
+        """Read a model's answer piece by piece."""
+        stream = await am.openai().chat.completions.create(
+            model="sim-small", messages=[{"role": "user", "content": text.text}], stream=True
+        )
+        first = await anext(aiter(stream))
+        am.tell(am.ref(Board).note)
+        rest = [part.choices[0].delta.content or "" async for part in stream]
+        return "".join([first.choices[0].delta.content or "", *rest])
+
+    @am.handler
+    async def items(self, count: Count) -> AsyncIterator[int]:
+        """Yield without an end, and clean up."""
+        try:
+            while True:
+                for n in range(count.n):
+                    yield n
+                await am.sleep(0.01)
+        finally:
+            self.cleaned += 1
+            am.log("the generator was closed")
+
+    @am.handler
+    async def thread(self, count: Count) -> str:
+        """Wait for a thread."""
+        return await block_a_thread(count.n)
+
+    @am.handler
+    async def stubborn(self, text: Text) -> str:
+        """Catch the cancellation once, and go on to ask a model."""
+        am.tell(am.ref(Board).note)
+        try:
+            await am.sleep(FOREVER.n)
+        except asyncio.CancelledError:
+            am.log("cancelled, and still here")
+        return await am.llm(text.text)
+
+    @am.handler
+    async def how_often_cleaned(self) -> int:
+        """Say how many streams were closed."""
+        return self.cleaned
+
+
+@am.agent(concurrency=300)
+class Third:
+    """Asks the fourth."""
+
+    @am.handler
+    async def tool(self, count: Count) -> None:
+        """Hand on."""
+        await am.ref(Fourth).tool(count)
+
+    @am.handler
+    async def read_stream(self, text: Text) -> str:
+        """Hand on."""
+        return await am.ref(Fourth).read_stream(text)
+
+    @am.handler
+    async def items(self, count: Count) -> AsyncIterator[int]:
+        """Hand on what streams."""
+        async for n in am.ref(Fourth).items(count):
+            yield n
+
+
+@am.agent(concurrency=300)
+class Second:
+    """Asks the third."""
+
+    @am.handler
+    async def tool(self, count: Count) -> None:
+        """Hand on, beside work of its own."""
+        await asyncio.gather(am.ref(Third).tool(count), wait_outside(count.n))
+
+    @am.handler
+    async def read_stream(self, text: Text) -> str:
+        """Hand on."""
+        return await am.ref(Third).read_stream(text)
+
+    @am.handler
+    async def items(self, count: Count) -> AsyncIterator[int]:
+        """Hand on what streams."""
+        async for n in am.ref(Third).items(count):
+            yield n
+
+
+@am.agent
+class Bystander:
+    """Says that it is there: whoever asks it knows that messages before have left."""
+
+    @am.handler
+    async def hello(self) -> str:
+        """Answer at once."""
+        return "hello"
+
+
+@am.workflow
+async def deep_chain_to_a_tool() -> None:
+    """Four hosts wait for each other, and the last for a tool."""
+    await am.ref(Second).tool(FOREVER)
+
+
+@am.workflow
+async def deep_chain_to_a_model(text: Text) -> str:
+    """Four hosts wait for each other, and the last for a model's next token."""
+    return await am.ref(Second).read_stream(text)
+
+
+@am.workflow
+async def fan_out() -> None:
+    """Two hundred agents wait for tools, on two hosts."""
+    asks = [am.ref(Fourth, str(n)).tool(FOREVER) for n in range(100)]
+    asks += [am.ref(Third, str(n)).tool(FOREVER) for n in range(100)]
+    await asyncio.gather(*asks)
+
+
+@am.workflow
+async def many_models(text: Text) -> None:
+    """Forty agents wait for models: some stream, some stall, some are asked again and again."""
+    await asyncio.gather(
+        *(am.ref(Fourth, f"s{n}").read_stream(text) for n in range(20)),
+        *(am.ref(Fourth, f"m{n}").ask_model(Text(text="stall")) for n in range(10)),
+        *(am.ref(Fourth, f"r{n}").retries(Text(text="break")) for n in range(10)),
+    )
+
+
+@am.workflow
+async def stubborn_and_blocked() -> None:
+    """Somebody swallows the cancellation, somebody waits for a thread, somebody streams."""
+
+    async def read() -> None:
+        async for _ in am.ref(Second).items(Count(n=2)):
+            pass
+
+    await asyncio.gather(
+        am.ref(Fourth, "stubborn").stubborn(Text(text="after the end")),
+        am.ref(Fourth, "thread").thread(Count(n=20)),
+        am.ref(Third, "plain").tool(FOREVER),
+        read(),
+    )
+
+
+# --- parts of a run that nobody wants any more ----------------------------------------------------
+
+
+@am.workflow
+async def a_timeout_around_a_chain(text: Text) -> str:
+    """The workflow gives up a chain that reads a model's stream, and goes on."""
+    limit = asyncio.timeout(None)
+    expiring = asyncio.create_task(_expire(limit, 1))
+    try:
+        async with limit:
+            await am.ref(Second).read_stream(text)
+    except TimeoutError:
+        await expiring
+    await am.sleep(1.0)
+    return await am.ref(Bystander).hello()
+
+
+class SiblingError(ValueError):
+    """One of several has failed."""
+
+
+@am.workflow
+async def a_failed_sibling(text: Text) -> str:
+    """One task of a group fails, and the others' work is called off on all hosts."""
+
+    async def fails() -> None:
+        await _until(21)
+        am.log("gave up")
+        raise SiblingError
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for n in range(20):
+                group.create_task(am.ref(Fourth, f"s{n}").read_stream(text))
+            group.create_task(am.ref(Second).tool(FOREVER))
+            group.create_task(fails())
+    except* SiblingError:
+        await am.sleep(1.0)
+    return await am.ref(Bystander).hello()
+
+
+@am.workflow
+async def a_stubborn_descendant(text: Text) -> str:
+    """Whoever is called off catches that, and tries to ask a model all the same."""
+    limit = asyncio.timeout(None)
+    expiring = asyncio.create_task(_expire(limit, 1))
+    try:
+        async with limit:
+            await am.ref(Fourth).stubborn(text)
+    except TimeoutError:
+        await expiring
+    await am.sleep(1.0)
+    return await am.ref(Bystander).hello()
+
+
+# --- deadlines ------------------------------------------------------------------------------------
+
+
+@am.tool
+async def time_left_outside() -> float:
+    """Return how many seconds the tool has left."""
+    left = am.tool_context().remaining_seconds
+    assert left is not None
+    return left
+
+
+class Left(am.Message):
+    """What is left of a deadline, by who says so."""
+
+    seconds: dict[str, float]
+
+
+def _left() -> float:
+    left = am.context().remaining_seconds
+    assert left is not None
+    return left
+
+
+@am.agent
+class Clerk:
+    """Says how much time there is left."""
+
+    told: float = 0.0
+    rounds: int = 0
+
+    @am.handler
+    async def asked(self) -> Left:
+        """Say so of an ask, of its tool, and of another agent asked and told."""
+        return Left(seconds={"ask": _left(), "tool": await time_left_outside()})
+
+    @am.handler
+    async def tell(self) -> None:
+        """Note it of a message that nobody waits for."""
+        self.told = _left()
+
+    @am.handler
+    async def what_was_told(self) -> float:
+        """Return what was noted."""
+        return self.told
+
+    @am.handler
+    async def items(self) -> AsyncIterator[float]:
+        """Yield it."""
+        yield _left()
+
+    @am.handler
+    async def continued(self, count: Count) -> float:
+        """Say so after some turns."""
+        if count.n:
+            am.continue_with(Count(n=count.n - 1))
+        return _left()
+
+
+@am.workflow
+async def everybody_has_the_same_deadline() -> Left:
+    """Ask, tell, stream, spawn and continue."""
+    clerk = am.ref(Clerk)
+    seconds = (await clerk.asked()).seconds
+    am.tell(clerk.tell)
+    seconds["tell"] = await clerk.what_was_told()
+    async for left in clerk.items():
+        seconds["stream"] = left
+    seconds["continued"] = await clerk.continued(Count(n=3))
+    spawned = am.spawn(Clerk, "spawned", told=1.0)
+    seconds["spawned"] = (await spawned.asked()).seconds["ask"]
+    return Left(seconds={"workflow": _left(), **seconds})
+
+
+@am.workflow
+async def a_deadline_ends_everything(text: Text) -> None:
+    """All kinds of work, none of which ends by itself."""
+    am.tell(am.ref(Fourth, "told").sleep, FOREVER)
+    stubborn = am.ref(Fourth, "stubborn").stubborn(Text(text="after the end"))
+    await asyncio.gather(
+        am.ref(Second).read_stream(text),
+        am.ref(Fourth, "stalls").ask_model(Text(text="stall")),
+        am.ref(Fourth, "breaks").retries(Text(text="break")),
+        am.ref(Second).tool(FOREVER),
+        stubborn,
+        return_exceptions=True,
+    )
+
+
+# --- flow control ---------------------------------------------------------------------------------
+
+
+@am.agent(mailbox=4)
+class Slow:
+    """Can't keep up."""
+
+    @am.handler
+    async def take(self, count: Count) -> None:
+        """Take long for each."""
+        await wait_outside(count.n)
+
+
+@am.agent
+class Flood:
+    """Sends more than the slow one takes, so that it is held."""
+
+    @am.handler
+    async def send(self, count: Count) -> None:
+        """Send and send."""
+        for _ in range(count.n):
+            await am.tell(am.ref(Slow).take, FOREVER)
+            await am.sleep(0)
+
+
+@am.workflow
+async def somebody_is_held() -> None:
+    """A sender is held by flow control when the run is interrupted."""
+    await am.ref(Flood).send(Count(n=100_000))
+
+
+@am.workflow
+async def somebody_is_held_and_called_off() -> str:
+    """A sender is held by flow control when the ask that it works for is given up."""
+    try:
+        async with asyncio.timeout(3.0):
+            await am.ref(Flood).send(Count(n=100_000))
+    except TimeoutError:
+        am.log("gave up")
+    return await am.ref(Bystander).hello()
+
+
+# --- streams --------------------------------------------------------------------------------------
+
+
+SOME = 5
+
+
+async def _some(count: Count) -> int:
+    total = 0
+    async for _ in am.ref(Second).items(count):
+        total += 1
+        if total == SOME:
+            break
+    return total
+
+
+@am.workflow
+async def consumers_stop(count: Count) -> list[int]:
+    """Leave a stream that crosses three hosts by `break`, by an error and by a cancellation."""
+    await _some(count)
+
+    async def raises() -> None:
+        async for _ in am.ref(Second).items(count):
+            raise SiblingError
+
+    async def waits() -> None:
+        async for _ in am.ref(Second).items(count):
+            pass
+
+    found = []
+    fourth = am.ref(Fourth)
+    found.append(await _closed(fourth, 1))
+    with contextlib.suppress(SiblingError):
+        await raises()
+    found.append(await _closed(fourth, 2))
+    task = asyncio.create_task(waits())
+    await am.sleep(0.2)
+    task.cancel()
+    await asyncio.wait([task])
+    found.append(await _closed(fourth, 3))
+    return found
+
+
+async def _closed(fourth: Fourth, wanted: int) -> int:
+    """Wait until so many generators have been closed."""
+    cleaned = 0
+    for _ in range(200):
+        cleaned = await fourth.how_often_cleaned()
+        if cleaned >= wanted:
+            break
+        await am.sleep(0.02)
+    return cleaned
+
+
+@am.agent
+class Breaks:
+    """Streams some items and fails."""
+
+    @am.handler
+    async def items(self, count: Count) -> AsyncIterator[int]:
+        """Yield, then raise."""
+        for n in range(count.n):
+            yield n
+        message = f"after {count.n}"
+        raise ValueError(message)
+
+
+@am.workflow
+async def a_producer_fails(count: Count) -> list[int]:
+    """Collect what came before the failure."""
+    got = []
+    try:
+        async for n in am.ref(Breaks).items(count):
+            got += [n]
+    except ValueError:
+        got.append(-1)
+    return got
