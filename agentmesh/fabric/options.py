@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from agentmesh.errors import UsageError
 
 SILENT_VARIABLE = "AGENTMESH_SILENT_SECONDS"
-"""Environment variable with how long a host may be silent before it is taken for dead."""
+"""Environment variable with how long a host or driver may be silent and not be taken for dead."""
 SILENT_SECONDS = 30.0
 
 
@@ -51,5 +51,5 @@ class RayOptions:
     infeasible_seconds: float = 10.0
     """How long to wait for a node that has the resources when none has them now."""
     silent_seconds: float = field(default_factory=silent_seconds)
-    """How long a host may be silent before it is taken for dead and replaced; by default what
-    `AGENTMESH_SILENT_SECONDS` says, or 30."""
+    """How long a host may be silent before it is taken for dead and replaced, and the driver
+    before its run is left to be resumed; by default what `AGENTMESH_SILENT_SECONDS` says, or 30."""

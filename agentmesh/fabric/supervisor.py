@@ -37,8 +37,6 @@ from agentmesh.sdk.agent import Placement
 
 NAME = "supervisor"
 """Name of the actor in the run's namespace."""
-LEASE_SECONDS = 30.0
-"""The driver asks about once a second; after so long without a question it is gone."""
 
 
 def namespace_of(run_id: str) -> str:
@@ -65,6 +63,7 @@ class SupervisorActor:
 
     def __init__(self, plan: Plan, environment: Environment) -> None:
         self._plan = plan
+        self._silent_seconds = environment.options.silent_seconds
         directory = Store(plan.store).attach(plan.run_id)
         roster = Roster(directory)
         self._term = roster.term
@@ -123,7 +122,7 @@ class SupervisorActor:
         """Suspend the run when nobody has asked for too long: it can be resumed."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), LEASE_SECONDS)
+                await asyncio.wait_for(self._asked.wait(), self._silent_seconds)
             if not self._asked.is_set() and not self._ensemble.ending:
                 break
             self._asked.clear()
