@@ -83,6 +83,66 @@ def test_an_effect_ends_at_the_deadline_of_its_turn() -> None:
     run(body())
 
 
+def test_an_effect_whose_deadline_has_passed_is_not_begun() -> None:
+    """Its host was busy until then, or held, or had died: not one line of it runs."""
+
+    async def body() -> None:
+        moment = deadline(0)
+        async with running(clock_ns=lambda: moment) as bench:
+            begun = []
+
+            async def begins(_emit: Emit) -> bytes:
+                begun.append("a line")
+                return b"done"
+
+            PERFORM["begins"] = begins
+            soon = moment + 1_000_000
+            answer = bench.send("Worker/a", "work", Order(text="begins"), deadline=soon)
+            bench.host.after_tick(lambda: None)
+            moment = soon + 1  # the message is taken in already, and in time
+            assert (await asyncio.wait_for(answer, 10)).kind == kinds.FAIL
+            assert begun == []
+            assert list(bench.journal.ends().values()) == [commands.EXPIRED]
+
+    run(body())
+
+
+def test_messages_whose_deadline_passes_in_the_mailbox_run_no_code() -> None:
+    """A busy agent: what waits behind its work expires there, at its own time."""
+
+    async def body() -> None:
+        async with running() as bench:
+            PERFORM["forever"] = forever
+            first = bench.send("Worker/a", "work", Order(text="forever"), deadline=deadline(300))
+            waiting = [
+                bench.send("Worker/a", "say", Order(text=f"started {n}"), deadline=deadline(50))
+                for n in range(20)
+            ]
+            answers = [await asyncio.wait_for(each, 10) for each in (*waiting, first)]
+            assert {each.kind for each in answers} == {kinds.FAIL}
+            assert set(bench.journal.ends().values()) == {commands.EXPIRED}
+            assert not [each for each in bench.journal.issued() if isinstance(each, commands.Log)]
+
+    run(body())
+
+
+def test_messages_that_arrive_after_their_deadline_run_no_code() -> None:
+    """They were on the wire for too long, or their host was being restored."""
+
+    async def body() -> None:
+        async with running() as bench:
+            late = Order(text="started")
+            answer = bench.send("Worker/a", "say", late, deadline=deadline(-1))
+            told = bench.send("Worker/a", "say", late, deadline=deadline(-1), kind=kinds.TELL)
+            assert (await asyncio.wait_for(answer, 10)).kind == kinds.FAIL
+            await bench.settled()
+            assert not told.done()
+            assert list(bench.journal.ends().values()) == [commands.EXPIRED] * 2
+            assert not [each for each in bench.journal.issued() if isinstance(each, commands.Log)]
+
+    run(body())
+
+
 @pytest.mark.parametrize("error", [SystemExit(1), asyncio.CancelledError(), BaseException("odd")])
 def test_no_exception_of_an_effect_escapes(error: BaseException) -> None:
     """Also `sys.exit()` in a tool is just how the tool failed."""
