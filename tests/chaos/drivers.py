@@ -18,25 +18,20 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 600.0
 
 
-class Driver:
-    """A process that drives a run; a context manager, so that it ends in any case.
+class Subprocess:
+    """A module in a process of its own; a context manager, so that it ends in any case.
 
     Args:
-        run: The run.
+        module: Its name.
+        arguments: What it is told.
         environment: Variables besides those of this process.
-        chosen: What else it is told.
     """
 
     def __init__(
-        self, run: Chaos, environment: Mapping[str, str] | None = None, **chosen: Any
+        self, module: str, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> None:
-        size = run.program.size
-        name = run.program.workflow.__name__
-        told = Drive(
-            store=str(run.store), name=name, n=size.n, width=size.width, place=size.place, **chosen
-        )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.drive", msgspec.json.encode(told).decode()],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE,
@@ -69,3 +64,24 @@ class Driver:
         """End it as the machine's out-of-memory killer would."""
         self.process.kill()
         self.process.communicate(timeout=SECONDS)
+
+
+class Driver(Subprocess):
+    """A process that drives a run.
+
+    Args:
+        run: The run.
+        environment: Variables besides those of this process.
+        chosen: What else it is told.
+    """
+
+    def __init__(
+        self, run: Chaos, environment: Mapping[str, str] | None = None, **chosen: Any
+    ) -> None:
+        size = run.program.size
+        name = run.program.workflow.__name__
+        told = Drive(
+            store=str(run.store), name=name, n=size.n, width=size.width, place=size.place, **chosen
+        )
+        said = msgspec.json.encode(told).decode()
+        super().__init__("tests.chaos.drive", said, environment=environment)

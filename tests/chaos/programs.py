@@ -435,3 +435,55 @@ def effects_expected(size: Size) -> set[str]:
     }
     steps = ("reserve", "charge", "undo-charge", "undo-reserve")
     return shipped | {f"{step} {n}" for n in range(0, size.n, 3) for step in steps}
+
+
+# --- agents that only some nodes can have ---------------------------------------------------------
+
+OUTPOSTS = ("east", "west")
+
+
+@am.agent(resources={"site": 0.5})
+class Outpost:
+    """Adds up what it gets; where there is a site."""
+
+    total: int = 0
+    unexpected: int = 0
+    latest: int = 0
+
+    @am.handler
+    async def add(self, item: Item) -> None:
+        """Add one number; they come one by one."""
+        self.unexpected += item.n != self.latest + 1
+        self.latest = item.n
+        self.total += item.n
+
+    @am.handler
+    async def report(self) -> Numbers:
+        """Say what came."""
+        return Numbers(by_name={"total": self.total, "unexpected": self.unexpected})
+
+
+@am.workflow(deadline="20m")
+async def outposts(size: Size) -> Numbers:
+    """Send numbers to outposts, with pauses in between."""
+    posts = {key: am.ref(Outpost, key) for key in OUTPOSTS}
+    for n in range(1, size.n + 1):
+        for post in posts.values():
+            am.tell(post.add, Item(n=n, filler="x" * 50))
+        if n % 10 == 0:
+            await asyncio.gather(*(post.report() for post in posts.values()), am.sleep(0.02))
+    numbers: dict[str, int] = {}
+    for key, post in posts.items():
+        for name, value in (await post.report()).by_name.items():
+            numbers[f"{key} {name}"] = value
+    return Numbers(by_name=numbers)
+
+
+def outposts_expected(size: Size) -> dict[str, int]:
+    """Return the numbers of `outposts`."""
+    total = size.n * (size.n + 1) // 2
+    return {
+        f"{key} {name}": total if name == "total" else 0
+        for key in OUTPOSTS
+        for name in ("total", "unexpected")
+    }

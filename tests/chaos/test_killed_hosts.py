@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.chaos, pytest.mark.slow, pytest.mark.
 
 @pytest.mark.parametrize(
     ("name", "n", "width", "kills"),
-    [("counters", 300, 2, 3), ("bank", 100, 3, 3), ("ring", 60, 8, 3), ("word_count", 60, 3, 3)],
+    [("counters", 300, 2, 2), ("bank", 100, 3, 2), ("ring", 60, 8, 2), ("word_count", 60, 3, 2)],
 )
 def test_a_run_whose_hosts_are_killed_comes_to_its_result(
     chaos: Callable[..., Chaos], *, large: bool, name: str, n: int, width: int, kills: int
