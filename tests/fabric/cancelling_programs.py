@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import agentmesh as am
 from agentmesh.effects import settings
@@ -482,6 +485,58 @@ class Breaks:
             yield n
         message = f"after {count.n}"
         raise ValueError(message)
+
+
+@am.tool
+def die_once(marker: str) -> None:
+    """Kill the process, as the out-of-memory killer would, unless that was done before."""
+    path = Path(marker)
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@am.agent
+class Mortal:
+    """Its host dies in the middle of a stream."""
+
+    @am.handler
+    async def items(self, marker: Text) -> AsyncIterator[int]:
+        """Yield numbers, and die on the way."""
+        for n in range(MORTAL_ITEMS):
+            if n % 10 == 0:
+                await am.sleep(0.001)
+            if n == MORTAL_ITEMS // 2:
+                await die_once(marker.text)
+            yield n
+
+    @am.handler
+    async def die(self, marker: Text) -> None:
+        """Die, and come back to something that takes for ever."""
+        await die_once(marker.text)
+        await wait_outside(FOREVER.n)
+
+    @am.handler
+    async def say(self) -> None:
+        """Say that work was begun."""
+        am.log("begun")
+
+
+MORTAL_ITEMS = 400
+
+
+@am.workflow
+async def a_producer_dies(marker: Text) -> list[int]:
+    """Collect all items, those before and those after."""
+    return [n async for n in am.ref(Mortal).items(marker)]
+
+
+@am.workflow
+async def a_deadline_passes_meanwhile(marker: Text) -> None:
+    """Messages wait behind work of a host that dies; none of them is begun in time."""
+    mortal = am.ref(Mortal)
+    asks = [mortal.die(marker), *(mortal.say() for _ in range(20))]
+    await asyncio.gather(*asks, return_exceptions=True)
 
 
 @am.workflow

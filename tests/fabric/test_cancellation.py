@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -184,13 +185,15 @@ class Interrupted:
     """Under way when it happens."""
     messages: int
     hosts: int
+    requests: int = 0
+    """That a model server has got by then."""
 
 
 SITUATIONS = [
     Interrupted(programs.deep_chain_to_a_tool, None, 2, 4, 4),
-    Interrupted(programs.deep_chain_to_a_model, SLOWLY, 1, 4, 4),
+    Interrupted(programs.deep_chain_to_a_model, SLOWLY, 1, 4, 4, requests=1),
     Interrupted(programs.fan_out, None, 200, 301, 3),
-    Interrupted(programs.many_models, SLOWLY, 40, 41, 2),
+    Interrupted(programs.many_models, SLOWLY, 40, 41, 2, requests=40),
     Interrupted(programs.stubborn_and_blocked, None, 2, 8, 4),
 ]
 
@@ -200,11 +203,16 @@ def test_an_interrupt_ends_every_turn_and_effect_on_all_hosts_at_once(
     on_ray: OnRay, provider: Provider, given: Interrupted
 ) -> None:
     """Each message is recorded as cancelled, each effect as called off, and models fall silent."""
-    impatient = Impatient(on_ray, lambda run: effects_started(run) >= given.effects)
+    requests = provider.server.requests
+
+    def under_way(run: Run) -> bool:
+        return requests.total >= given.requests and effects_started(run) >= given.effects
+
+    impatient = Impatient(on_ray, under_way)
 
     with pytest.raises(KeyboardInterrupt):
         on_ray(given.workflow, given.message, on_progress=impatient, **provider.settings)
-    asked = provider.server.requests.total
+    asked = requests.total
     silent = provider.silent_after()
 
     with on_ray.open() as run:
@@ -214,7 +222,7 @@ def test_an_interrupt_ends_every_turn_and_effect_on_all_hosts_at_once(
     assert len(ends.hosts) == given.hosts
     assert ends.started == ends.called_off + ends.ended
     report(given.workflow.__name__, impatient.at, ends=ends.latest, silent=silent)
-    assert provider.server.requests.total == asked
+    assert requests.total == asked
 
 
 def test_a_timeout_calls_off_a_chain_and_closes_the_stream_at_its_end(
@@ -338,3 +346,41 @@ def test_who_stops_reading_a_stream_closes_the_producer_on_another_host(on_ray: 
 def test_a_failure_of_the_producer_comes_after_all_its_items(on_ray: OnRay) -> None:
     """Nothing that was yielded is lost, and the stream ends."""
     assert on_ray(programs.a_producer_fails, Count(n=700)).value == [*range(700), -1]
+
+
+def test_a_stream_whose_producer_dies_brings_every_item_exactly_once(
+    on_ray: OnRay, tmp_path: Path
+) -> None:
+    """Its host is killed between two items, is restored, and goes on where it was."""
+    marker = tmp_path / "died"
+
+    got = on_ray(programs.a_producer_dies, Text(text=str(marker))).value
+
+    assert marker.exists()
+    assert got == list(range(programs.MORTAL_ITEMS))
+
+
+def test_what_waits_on_a_host_that_dies_expires_without_being_begun(
+    on_ray: OnRay, tmp_path: Path
+) -> None:
+    """It is restored, with its mailbox; what its agent waits for is begun again, and ended."""
+    marker = tmp_path / "died"
+
+    finished = on_ray(
+        programs.a_deadline_passes_meanwhile,
+        Text(text=str(marker)),
+        deadline_seconds=SECONDS,
+        drain_seconds=60.0,
+    )
+
+    with pytest.raises(am.DeadlineExceededError):
+        _ = finished.value
+    assert marker.exists()
+    assert ends_of(finished.run).outcomes == {"expired": 22}
+    logged = [
+        command
+        for step in finished.run.steps("Mortal/main")
+        for command in step.commands
+        if isinstance(command, Log)
+    ]
+    assert logged == []

@@ -1,6 +1,7 @@
 """`python app.py` on a machine with nothing prepared: Ray starts, the run goes on, Ray ends."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -43,6 +44,32 @@ def test_a_script_that_fails_says_where(start: Start) -> None:
     assert code == 1
     assert 'raise ValueError("nobody knows")' in errors
     assert "desk.py" in errors
+
+
+def test_ctrl_c_leaves_a_readable_run_and_no_process(tmp_path: Path, start: Start) -> None:
+    """SIGINT, as a terminal sends it: open work is journaled as cancelled."""
+    script = start("wait")
+    script.wait_until_ready()
+    children = psutil.Process(script.process.pid).children(recursive=True)
+    interrupted = time.time_ns()
+    script.process.send_signal(signal.SIGINT)
+    code, _, errors = script.finish()
+
+    assert code != 0
+    assert "KeyboardInterrupt" in errors
+    with Store(tmp_path / ".agentmesh" / "runs").open_run("desk") as run:
+        assert run.info.status == "cancelled"
+        ends = [
+            (command.outcome, step.event.at - interrupted)
+            for address in run.addresses()
+            for step in run.steps(address)
+            for command in step.commands
+            if isinstance(command, FinishTurn)
+        ]
+        assert [outcome for outcome, _ in ends] == ["cancelled", "cancelled"]
+        assert all(0 < took < 3e9 for _, took in ends), ends
+    _, alive = psutil.wait_procs(children, timeout=20.0)
+    assert alive == []
 
 
 def test_a_script_that_is_terminated_leaves_a_readable_run_and_no_process(
