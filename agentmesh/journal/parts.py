@@ -52,6 +52,7 @@ class Parts:
         stored: The sealed run, if it was sealed at some time.
         sealed: Files of sealed logs.
         logs: Logs that are in none of these, or that have grown since.
+        left: Logs that are in files of sealed logs, and were not removed: their sizes by name.
     """
 
     def __init__(self, files: Files, path: str) -> None:
@@ -60,6 +61,7 @@ class Parts:
         self.stored: Sealed | None = None
         self.sealed: list[SealedLogs] = []
         self.logs: list[LogSource] = []
+        self.left: dict[str, int] = {}
         self._opened = contextlib.ExitStack()
         with contextlib.ExitStack() as opened:
             self._open(opened)
@@ -162,6 +164,7 @@ class Parts:
         kept = {} if self.stored is None else self.stored.logs
         self.sealed = sealed_of(self._files, folder, names, opened, kept)
         taken = {name for source in self.sealed for name in source.wanted}
+        self.left = {name: self._files.size(join(folder, name)) for name in taken & {*names}}
         logs = {
             name: at
             for name in names

@@ -192,8 +192,8 @@ class Run:
             message: Its id: sender, `#` and the sender's counter.
         """
         parts = self._parts()
-        finders = [source.delivery for source in parts.logs]
-        finders += [source.delivery for source in parts.sealed]
+        finders = [source.delivery for source in parts.sealed]
+        finders += [source.delivery for source in parts.logs]
         if parts.stored is not None:
             finders.append(parts.stored.delivery)
         for find in finders:
@@ -250,9 +250,11 @@ class Run:
             return
         path = join(self.path, SEALED)
         read = {Path(log.name).name: log.size for log in parts.logs}
-        names = {**(parts.stored.logs if parts.stored is not None else {}), **read}
+        names = dict(parts.stored.logs) if parts.stored is not None else {}
         for source in parts.sealed:
             names |= source.logs
+        read |= parts.left
+        names |= read
         columns = sealed_schema(names)
         try:
             with self._files.building(path) as made:
