@@ -487,3 +487,33 @@ def outposts_expected(size: Size) -> dict[str, int]:
         for key in OUTPOSTS
         for name in ("total", "unexpected")
     }
+
+
+# --- work that goes on after the result -----------------------------------------------------------
+
+
+@am.agent(num_cpus=0)
+class Straggler:
+    """Takes its time; on a host of its own."""
+
+    done: int = 0
+
+    @am.handler
+    async def work(self, item: Item) -> None:
+        """Do something for a while."""
+        await am.sleep(0.02)
+        self.done += item.n
+
+
+@am.workflow(deadline="20m")
+async def leaves_work(size: Size) -> Numbers:
+    """Return while others work on."""
+    for n in range(size.n):
+        for key in range(size.width):
+            am.tell(am.ref(Straggler, str(key)).work, Item(n=n))
+    return Numbers(by_name={"told": size.n * size.width})
+
+
+def leaves_work_expected(size: Size) -> dict[str, int]:
+    """Return the numbers of `leaves_work`."""
+    return {"told": size.n * size.width}
