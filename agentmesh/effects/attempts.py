@@ -40,8 +40,8 @@ class Policy:
 class Call:
     """A function with its arguments, as a performer runs it."""
 
-    what: str
-    """How errors call it: `Tool search(query='x')`."""
+    what: Callable[[], str]
+    """Says how errors call it: `Tool search(query='x')`; most calls have none."""
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -92,10 +92,12 @@ async def perform(call: Call, policy: Policy, context: ToolContext, emit: Emit) 
     except asyncio.CancelledError:
         raise
     except BaseException as error:
-        raise failed(call.what, done, error) from error
+        raise failed(call.what(), done, error) from error
 
 
 async def _limited(call: Call, seconds: float | None) -> object:
+    if seconds is None:
+        return await call.run()
     limit = asyncio.timeout(seconds)
     try:
         async with limit:

@@ -64,7 +64,7 @@ async def _run_plainly(
     name = getattr(fn, "__qualname__", type(fn).__qualname__)
     token = tool_scope.enter(tool_scope.outside_any_run(name))
     try:
-        return await Call(what=name, function=fn, args=args, kwargs=kwargs).run()
+        return await Call(what=lambda: name, function=fn, args=args, kwargs=kwargs).run()
     finally:
         tool_scope.leave(token)
 
@@ -74,9 +74,11 @@ async def _recorded(
 ) -> object:
     returns, declared = _returns(fn, name)
     arguments = _encoded(fn, name, args, kwargs)
-    redacted = recorded.run_of(cell).redactor.json(arguments)
-    what = f"Function {failures.summary(name, redacted)}"
-    call = Call(what=what, function=fn, args=args, kwargs=kwargs)
+
+    def shown() -> str:
+        return f"Function {failures.summary(name, recorded.run_of(cell).redactor.json(arguments))}"
+
+    call = Call(what=shown, function=fn, args=args, kwargs=kwargs)
     issued: list[Pending[bytes]] = []
     deadline = cell.current().deadline
 

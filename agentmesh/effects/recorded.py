@@ -5,6 +5,7 @@ requests must give equal bytes in every process. So sets are sorted, and secrets
 placeholders before anybody hashes or stores anything.
 """
 
+import functools
 import json
 from asyncio import events
 from collections.abc import Mapping
@@ -54,7 +55,7 @@ def idempotency_key_of(cell: Cell, effect: Pending[bytes]) -> str:
 
 def object_of(parts: Mapping[str, bytes]) -> bytes:
     """Join JSON texts into one JSON object."""
-    inner = b",".join(b"%b:%b" % (encode_text(name), data) for name, data in parts.items())
+    inner = b",".join([b"%b:%b" % (encode_name(name), data) for name, data in parts.items()])
     return b"{%b}" % inner
 
 
@@ -64,6 +65,10 @@ def encode_text(text: str) -> bytes:
         return json.dumps(text, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return json.dumps(text).encode()
+
+
+encode_name = functools.lru_cache(maxsize=1024)(encode_text)
+"""The same for names that come again and again: of tools, parameters, fields."""
 
 
 def canonical(value: object, adapter: TypeAdapter[object] | None = None) -> bytes:

@@ -36,7 +36,7 @@ class ToolContext:
 
     def retried(self, attempt: int) -> "ToolContext":
         """Return the context of another attempt of the same call."""
-        return replace(self, attempt=attempt)
+        return self if attempt == self.attempt else replace(self, attempt=attempt)
 
 
 _CURRENT: contextvars.ContextVar[ToolContext] = contextvars.ContextVar("agentmesh_tool")

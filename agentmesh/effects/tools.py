@@ -190,7 +190,8 @@ async def run_plainly(
     """Just run a tool: one attempt, nothing recorded."""
     token = tool_scope.enter(tool_scope.outside_any_run(spec.name))
     try:
-        return await Call(what=spec.name, function=spec.function, args=args, kwargs=kwargs).run()
+        call = Call(what=lambda: spec.name, function=spec.function, args=args, kwargs=kwargs)
+        return await call.run()
     finally:
         tool_scope.leave(token)
 
@@ -204,16 +205,14 @@ async def call_recorded(cell: Cell, spec: ToolSpec, arguments: dict[str, object]
         arguments: Checked, by name.
     """
     encoded = spec.signature.encode(arguments)
-    parts = {"tool": recorded.encode_text(spec.name), "arguments": encoded}
+    parts = {"tool": recorded.encode_name(spec.name), "arguments": encoded}
     if not spec.idempotent:
         parts["idempotent"] = b"false"
-    redacted = recorded.run_of(cell).redactor.json(encoded)
-    call = Call(
-        what=f"Tool {failures.summary(spec.name, redacted)}",
-        function=spec.function,
-        args=(),
-        kwargs=arguments,
-    )
+
+    def shown() -> str:
+        return f"Tool {failures.summary(spec.name, recorded.run_of(cell).redactor.json(encoded))}"
+
+    call = Call(what=shown, function=spec.function, args=(), kwargs=arguments)
     issued: list[Pending[bytes]] = []
 
     async def perform(emit: Emit) -> bytes:
