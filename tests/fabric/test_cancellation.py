@@ -26,6 +26,7 @@ from agentmesh.testing.models import (
     Stall,
 )
 from tests.fabric import cancelling_programs as programs
+from tests.fabric import expiring_programs
 from tests.fabric.conftest import OnRay
 from tests.fabric.programs import Count, Text
 
@@ -298,7 +299,9 @@ def test_a_sender_that_is_held_is_let_go_when_its_ask_is_called_off(on_ray: OnRa
 
 def test_all_that_a_workflow_asks_for_has_its_deadline(on_ray: OnRay) -> None:
     """Asks, tools, streams, continued turns, what is told and what is spawned."""
-    left = on_ray(programs.everybody_has_the_same_deadline, deadline_seconds=50.0).value["seconds"]
+    left = on_ray(expiring_programs.everybody_has_the_same_deadline, deadline_seconds=50.0).value[
+        "seconds"
+    ]
 
     assert set(left) == {"workflow", "ask", "tool", "tell", "stream", "continued", "spawned"}
     assert all(0.0 < seconds < 50.0 for seconds in left.values())
@@ -310,7 +313,7 @@ def test_a_deadline_ends_everything_everywhere_and_asks_no_model_afterwards(
 ) -> None:
     """A stream, a stalled model, a tool that is tried again, a chain, and one who goes on."""
     finished = on_ray(
-        programs.a_deadline_ends_everything,
+        expiring_programs.a_deadline_ends_everything,
         SLOWLY,
         deadline_seconds=SECONDS,
         drain_seconds=60.0,
@@ -340,12 +343,12 @@ def _deadline(run: Run) -> float:
 
 def test_who_stops_reading_a_stream_closes_the_producer_on_another_host(on_ray: OnRay) -> None:
     """By `break`, by an error, by a cancellation: the generator's `finally` runs each time."""
-    assert on_ray(programs.consumers_stop, Count(n=3)).value == [1, 2, 3]
+    assert on_ray(expiring_programs.consumers_stop, Count(n=3)).value == [1, 2, 3]
 
 
 def test_a_failure_of_the_producer_comes_after_all_its_items(on_ray: OnRay) -> None:
     """Nothing that was yielded is lost, and the stream ends."""
-    assert on_ray(programs.a_producer_fails, Count(n=700)).value == [*range(700), -1]
+    assert on_ray(expiring_programs.a_producer_fails, Count(n=700)).value == [*range(700), -1]
 
 
 def test_a_stream_whose_producer_dies_brings_every_item_exactly_once(
@@ -354,10 +357,10 @@ def test_a_stream_whose_producer_dies_brings_every_item_exactly_once(
     """Its host is killed between two items, is restored, and goes on where it was."""
     marker = tmp_path / "died"
 
-    got = on_ray(programs.a_producer_dies, Text(text=str(marker))).value
+    got = on_ray(expiring_programs.a_producer_dies, Text(text=str(marker))).value
 
     assert marker.exists()
-    assert got == list(range(programs.MORTAL_ITEMS))
+    assert got == list(range(expiring_programs.MORTAL_ITEMS))
 
 
 def test_what_waits_on_a_host_that_dies_expires_without_being_begun(
@@ -367,7 +370,7 @@ def test_what_waits_on_a_host_that_dies_expires_without_being_begun(
     marker = tmp_path / "died"
 
     finished = on_ray(
-        programs.a_deadline_passes_meanwhile,
+        expiring_programs.a_deadline_passes_meanwhile,
         Text(text=str(marker)),
         deadline_seconds=SECONDS,
         drain_seconds=60.0,
