@@ -41,8 +41,9 @@ PING_SECONDS = 5.0
 
 TELL_SECONDS = 30.0
 """How long others are told of a host that lives again; they find out by themselves, too."""
-STOP_SECONDS = 0.8
-"""How long open turns may take to end when they are told to."""
+STOP_SECONDS = 3.0
+"""How long open turns may take to end when they are told to: far less, unless the machine is
+busy with other things. Nobody waits that long for a host whose loop is blocked."""
 CLOSE_SECONDS = 0.8
 """How long a host may take to close its log."""
 RESTORE_SECONDS = 30.0
@@ -141,7 +142,12 @@ class Ensemble:
                 opening.cancel()
         if reason != SUSPEND and not self._failure:
             patience = RESTORE_SECONDS if drain_seconds > 0 else 0.0
-            await self._settle(STOP_SECONDS, lambda host: host.stop_open_work(reason), patience)
+            await self._settle(
+                STOP_SECONDS,
+                lambda host: host.stop_open_work(reason),
+                patience,
+                leave_busy=True,
+            )
         self._over = True
         for opening in self._opening.values():
             opening.cancel()
@@ -347,6 +353,8 @@ class Ensemble:
         seconds: float,
         ask: Callable[[HostHandle], Awaitable[Status]],
         patience_seconds: float = 0.0,
+        *,
+        leave_busy: bool = False,
     ) -> bool:
         """Wait until all hosts are idle, twice with nothing done in between.
 
@@ -360,10 +368,13 @@ class Ensemble:
                 until = max(until, min(latest, time.monotonic() + seconds))
             alive = self._alive()
             statuses = await all_within(left, [ask(member.handle) for member in alive])
-            idle = len(statuses) == len(alive) and all(status.idle for status in statuses)
+            reached = len(statuses) == len(alive)
+            idle = reached and all(status.idle for status in statuses)
             done = sum(status.events for status in statuses) if idle else -1
             if idle and done == before and not self._under_way():
                 return True
+            if leave_busy and reached and _only_busy(statuses):
+                return False  # a handler blocks its host's loop: there is nobody to be told
             before = done
             await asyncio.sleep(pause)
             pause = min(2 * pause, _PAUSE_SECONDS_MOST)
@@ -392,6 +403,12 @@ class Ensemble:
 
     def _on_gone(self, peer: Peer, error: Exception) -> None:
         self.gone(peer.link.peer, peer.link.peer_incarnation, str(error))
+
+
+def _only_busy(statuses: list[Status]) -> bool:
+    """Tell whether hosts whose loops do not answer are all that is left to wait for."""
+    waiting = [status for status in statuses if not status.idle]
+    return bool(waiting) and all(status.busy for status in waiting)
 
 
 _PAUSE_SECONDS = 0.002
