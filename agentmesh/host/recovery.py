@@ -5,6 +5,10 @@ the events that are recorded after it; what it does must be what it did. Then wh
 is open again: turns stand where they stood, timers are set, effects that have not ended are
 performed under the same ids, and messages that may not have arrived are sent again, under
 the same ids. Whoever has them drops them.
+
+A message that ends the process whenever it is handled would end each successor, too: it is
+noted what each of them begins to handle for the first time (`attempts`), and after some
+have ended there, the message is a dead letter.
 """
 
 from collections.abc import Iterable
@@ -13,6 +17,7 @@ from dataclasses import dataclass, field
 from msgspec import structs
 
 from agentmesh.errors import JournalVersionError, ResumeError, StateError
+from agentmesh.host.attempts import LETHAL, Attempts
 from agentmesh.host.checkpoints import Checkpoints
 from agentmesh.host.engine import Host
 from agentmesh.host.resident import Resident
@@ -24,7 +29,7 @@ from agentmesh.journal.snapshots import CellImage
 from agentmesh.journal.succession import Succession
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.commands import Command, Send, StartEffect
-from agentmesh.kernel.envelope import Envelope
+from agentmesh.kernel.envelope import ASK, TELL, Envelope
 from agentmesh.kernel.events import Delivered, Event
 from agentmesh.kernel.snapshot import (
     CellSnapshot,
@@ -77,6 +82,7 @@ def recover(
     work = _Recovery(host.run, succession, log, encoder)
     every = {address: work.agent(address) for address in succession.addresses}
     log.commit()
+    work.attempts.close()
     # One that was announced, and whose first event is lost, begins with its first message.
     restored = {address: each for address, each in every.items() if each.resident.steps}
     host.adopt({address: each.resident for address, each in restored.items()})
@@ -104,6 +110,9 @@ class _Recovery:
         self._succession = succession
         self._log = log
         self._encoder = encoder
+        self._condemned: dict[tuple[str, int], Delivered] = {}
+        header = log.header
+        self.attempts = Attempts(succession.folder, header.host, header.incarnation)
         self.handled = 0
 
     def agent(self, address: str) -> _Restored:
@@ -123,8 +132,9 @@ class _Recovery:
 
     def behind(self, address: str, found: _Restored) -> _Behind:
         """Return an agent's latest rest that is known, and its events since."""
-        events = (self._encoder.event(each.event) for each in self._succession.steps(address))
-        return found.rest, [*found.carried, *events]
+        steps = self._succession.steps(address)
+        events = (self._condemned.get((address, each.number), each.event) for each in steps)
+        return found.rest, [*found.carried, *map(self._encoder.event, events)]
 
     def rest(self, address: str, found: _Restored) -> _Behind:
         """Return an agent as it rests now, with nothing since."""
@@ -168,8 +178,13 @@ class _Recovery:
             ) from error
 
     def _follow(self, address: str, found: _Restored, steps: Iterable[Step]) -> None:
+        rewrites = False
         for step in steps:
-            issued = self._handle(found, step.event)
+            event = step.event if step.handled else self._judged(address, step)
+            rewrites = rewrites or event is not step.event
+            if rewrites:  # what a later log has of an agent takes the place of all from there on
+                self._log.event(address, step.number, event)
+            issued = self._handle(found, event)
             found.resident.steps = step.number + 1
             if not step.handled:  # the earlier life ended before it could write this
                 self._note_first_time(address, found, step.number, issued)
@@ -177,6 +192,17 @@ class _Recovery:
             difference = first_difference(self._encoder, step.commands, issued)
             if difference is not None:
                 raise _diverged(address, step.number, difference)
+
+    def _judged(self, address: str, step: Step) -> Event:
+        """Note that an event is handled for the first time; condemn one that nobody survives."""
+        event = step.event
+        survivors = self.attempts.ended_by(address, step.number) < LETHAL - 1
+        if survivors or not isinstance(event, Delivered) or event.envelope.kind not in (TELL, ASK):
+            self.attempts.begin(address, step.number)
+            return event
+        condemned = structs.replace(event, lethal=LETHAL)
+        self._condemned[address, step.number] = condemned
+        return condemned
 
     def _handle(self, found: _Restored, event: Event) -> list[Command]:
         self.handled += 1

@@ -59,6 +59,8 @@ class Succession:
     def __init__(self, directory: RunDirectory, host: str, incarnation: int) -> None:
         root = directory.local
         self._path = str(root)
+        self.folder = root
+        """The run's directory on this machine."""
         self._blobs = Blobs(root)
         self._images: dict[str, CellImage] = {}
         self._flight: list[bytes] = []

@@ -139,7 +139,10 @@ class Cell(Monitored):
     def _on_delivered(self, event: events.Delivered) -> None:
         envelope = event.envelope
         kind = envelope.kind
-        if kind in (kinds.TELL, kinds.ASK):
+        if event.lethal:
+            ending = endings.lethal(envelope, self.address, event.lethal, self.now)
+            self._end(envelope, 0, *ending)
+        elif kind in (kinds.TELL, kinds.ASK):
             self._accept(envelope)
         elif kind == kinds.CONTINUE:
             self._go_on(envelope)

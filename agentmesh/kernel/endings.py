@@ -4,12 +4,17 @@ These texts are part of a run's record and compared by replays, so they depend o
 the message and the agent and on nothing else.
 """
 
+import json
+
 from agentmesh.errors import (
     AgentStoppedError,
     AskCycleError,
     DeadlineExceededError,
+    FabricError,
     MailboxFullError,
+    PoisonMessageError,
     WorkCancelledError,
+    describe,
 )
 from agentmesh.kernel import commands
 from agentmesh.kernel.envelope import Envelope
@@ -84,6 +89,29 @@ def dead(address: str, why: BaseException | None = None) -> Ending:
         cause="Somebody called am.stop() on it, or the run ended.",
         fix="Send to another key, or stop the agent later.",
         address=address,
+    )
+
+
+def lethal(envelope: Envelope, address: str, times: int, at: int) -> Ending:
+    """Return the ending of a message that ends whatever process handles it.
+
+    Args:
+        envelope: The message.
+        address: Whose handler it is that does not survive it.
+        times: How many processes it has ended.
+        at: When that was noticed, nanoseconds since the epoch.
+    """
+    died = json.loads(describe(FabricError("The host's process ended while it handled this.")))
+    history = [
+        {"attempt": attempt, "at": at, "turn": 0, "error": died} for attempt in range(1, times + 1)
+    ]
+    return commands.DEAD, PoisonMessageError(
+        f"{envelope.handler} of {address} ended its host's process {times} times in a row with "
+        f"{envelope.id}.",
+        cause="It crashes the interpreter, ends the process, or takes all of its memory.",
+        fix="Correct the handler, or do what may crash in a process of its own.",
+        message=envelope.id,
+        history=history,
     )
 
 

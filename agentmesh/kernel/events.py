@@ -34,6 +34,8 @@ class Delivered(Event, frozen=True, tag="delivered"):
     """A message reached the mailbox, or a reply reached the one who asked."""
 
     envelope: Envelope
+    lethal: int = 0
+    """How many processes have ended while they handled it; it is not handled any more then."""
 
 
 class EffectFinished(Event, frozen=True, tag="finished"):

@@ -5,6 +5,7 @@ notes, so that it is the expected one only if nothing was lost, doubled or overt
 """
 
 import asyncio
+import ctypes
 import os
 
 import agentmesh as am
@@ -517,3 +518,53 @@ async def leaves_work(size: Size) -> Numbers:
 def leaves_work_expected(size: Size) -> dict[str, int]:
     """Return the numbers of `leaves_work`."""
     return {"told": size.n * size.width}
+
+
+# --- a message that nobody survives ---------------------------------------------------------------
+
+
+class Poison(am.Message):
+    """Ends whatever process handles it."""
+
+
+@am.agent(num_cpus=0)
+class Fragile:
+    """Adds up what it gets, and does not survive everything; on a host of its own."""
+
+    total: int = 0
+
+    @am.handler
+    async def add(self, item: Item) -> None:
+        """Add a number."""
+        self.total += item.n
+
+    @am.handler
+    async def take(self, _poison: Poison) -> None:
+        """End the process, as a crash in compiled code does."""
+        ctypes.string_at(0)
+
+    @am.handler
+    async def report(self) -> Numbers:
+        """Say what came."""
+        return Numbers(by_name={"total": self.total})
+
+
+@am.workflow(deadline="20m")
+async def poisoned(size: Size) -> Numbers:
+    """Send numbers, and in the middle of them poison."""
+    fragile = am.ref(Fragile)
+    for n in range(1, size.n + 1):
+        am.tell(fragile.add, Item(n=n))
+    attempts = 0
+    try:
+        await fragile.take(Poison())
+    except am.PoisonMessageError as error:
+        attempts = len(error.history)
+    for n in range(1, size.n + 1):
+        am.tell(fragile.add, Item(n=n))
+    return Numbers(by_name={**(await fragile.report()).by_name, "attempts": attempts})
+
+
+def poisoned_expected(size: Size) -> dict[str, int]:
+    """Return the numbers of `poisoned`."""
+    return {"total": size.n * (size.n + 1), "attempts": 3}
