@@ -315,6 +315,11 @@ class Cell(Monitored):
         turn.cancel_reason = turn.cancel_reason or reason
         assert turn.task is not None
         turn.task.cancel()
+        if CURRENT not in turn.context:  # not begun: the task ends without having run `_run`
+            self.loop.call_soon(self._end_unbegun, turn, context=turn.context)
+
+    def _end_unbegun(self, turn: Turn) -> None:
+        self._finish(turn, *self._cancelled(turn))
 
     def _drop_mailbox(self) -> None:
         while self._mailbox:

@@ -136,3 +136,24 @@ def test_what_is_known_of_attempts_is_forgotten_with_the_message() -> None:
         assert ends(cell.handle(ask(n))) == [(f"C/y#{n}", commands.DONE)]
 
     assert [*cell._tried, *cell._occurrences, *cell._streamed] == []
+
+
+def test_a_turn_that_had_not_begun_when_another_failed_has_an_end() -> None:
+    """Both start in one event, and the first fails before the second has run a line."""
+
+    async def first_fails(cell: Cell) -> int:
+        if cell.current().message == "C/y#1":
+            raise WRONG
+        return 1
+
+    policy = Policy(attempts=2, backoff_ns=4 * MS, backoff_max_ns=4 * MS)
+    cell = supervised(first_fails, policy, concurrency=3)
+    issued = cell.handle(ask(1))
+    cell.handle(ask(2))
+    (alarm,) = timers(issued)
+    issued = cell.handle(fired(alarm))
+
+    assert ends(issued) == [("C/y#1", commands.DEAD), ("C/y#2", commands.CANCELLED)]
+    (alarm,) = timers(issued)
+    cell.handle(fired(alarm))
+    assert cell.idle
