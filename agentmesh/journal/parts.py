@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -118,16 +119,26 @@ class Parts:
             finish: Adds columns that `table.row_of` does not know.
         """
         known = dict(agents_of(self.sealed))
-        for address in sorted(self.addresses(), key=strings.escape):
+        every = sorted(self.addresses(), key=strings.escape)
+        rows = _Rows(self._decoded(every, known, finish), schema)
+        for address in every:
             groups = known.get(address, [])
-            later = self._later(address, groups)
-            if later is None:
-                steps = self.steps(address) or iter(())
-            else:
+            if self._later(address, groups) is not None:
                 for source, group in groups:
                     yield from source.tables(group, schema)
-                steps = later
-            yield from table.batches(table.rows_of(address, steps, finish), schema)
+            yield from rows.of(address)
+
+    def _decoded(
+        self,
+        every: list[str],
+        known: dict[str, list[tuple[SealedLogs, Group]]],
+        finish: Finish | None,
+    ) -> Iterator[tuple[str, Iterator[table.Row]]]:
+        """Yield all agents with the rows that can't be copied from sealed logs."""
+        for address in every:
+            later = self._later(address, known.get(address, []))
+            steps = self.steps(address) if later is None else later
+            yield address, table.rows_of(address, steps or (), finish)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -193,6 +204,43 @@ class Parts:
 
     def _readable(self, path: str) -> BinaryIO:
         return self._files.open(path) if self._files.local else _local_copy(self._files, path)
+
+
+class _Rows:
+    """Rows of agents, made into batches across agents and handed out agent by agent.
+
+    Args:
+        agents: Addresses and rows, in order.
+        schema: The columns.
+    """
+
+    def __init__(
+        self, agents: Iterable[tuple[str, Iterator[table.Row]]], schema: pa.Schema
+    ) -> None:
+        self._counts: Counter[str] = Counter()
+        self._batches = table.batches(self._feed(agents), schema)
+        self._rest: Any = None
+
+    def of(self, address: str) -> Iterator[Any]:
+        """Yield the rows of an agent; it must be the next."""
+        given = 0
+        while True:
+            if self._rest is None:
+                self._rest = next(self._batches, None)
+            rest, count = self._rest, self._counts[address] - given
+            if rest is None or count == 0:
+                return  # what was made belongs to others
+            yield rest.slice(0, count)
+            given += min(count, rest.num_rows)
+            self._rest = rest.slice(count) if count < rest.num_rows else None
+            if self._rest is not None:
+                return
+
+    def _feed(self, agents: Iterable[tuple[str, Iterator[table.Row]]]) -> Iterator[table.Row]:
+        for address, rows in agents:
+            for row in rows:
+                self._counts[address] += 1
+                yield row
 
 
 def sealed_of(

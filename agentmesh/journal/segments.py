@@ -141,6 +141,7 @@ class SealedLogs(Sealed):
         self.wanted = set(self.headers)
         self._groups: dict[str, list[Group]] | None = None
         self._held: dict[int, Any] = {}
+        self._whole: tuple[int, pa.Schema, pa.Table] | None = None
         self.holds_all = False
         """Whether what was read stays in memory: for who reads all agents at once."""
 
@@ -168,7 +169,10 @@ class SealedLogs(Sealed):
     def tables(self, group: Group, of: pa.Schema) -> Iterator[pa.Table]:
         """Yield the rows of a group, with the columns of a schema."""
         for number, low, high in self._places(group.first, group.rows):
-            yield table.completed(self._read_whole(number), of).slice(low, high - low)
+            if self._whole is None or self._whole[:2] != (number, of):
+                read = table.completed(self._columns(of.names, number), of).combine_chunks()
+                self._whole = (number, of, read)
+            yield self._whole[2].slice(low, high - low)
 
     def body(self, payload: str | None, record: bytes) -> EventRecord | CommandRecord:
         """Decode a record."""
@@ -200,17 +204,12 @@ class SealedLogs(Sealed):
     def _read_group(self, group: int) -> Any:
         return self._cached(group, [*READ, "kind"])
 
-    def _read_whole(self, group: int) -> Any:
-        return self._cached(group, None)
-
-    def _cached(self, group: int, names: list[str] | None) -> Any:
-        key = group if names is None else -1 - group
-        found = self._held.get(key)
+    def _cached(self, group: int, names: list[str]) -> Any:
+        found = self._held.get(group)
         if found is None:
             if not self.holds_all:
                 self._held.clear()
-            read = self._file.schema_arrow.names if names is None else names
-            found = self._held[key] = self._columns(read, group)
+            found = self._held[group] = self._columns(names, group)
         return found
 
     def _find_groups(self) -> dict[str, list[Group]]:

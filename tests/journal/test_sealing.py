@@ -12,6 +12,7 @@ from agentmesh.journal import sealing
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
+from agentmesh.kernel.commands import FinishTurn, StartEffect
 from tests.journal.helpers import PLAIN, delivered
 
 
@@ -106,6 +107,37 @@ def test_a_file_that_was_cut_is_named(tmp_path: Path, size: int) -> None:
     path.write_bytes(path.read_bytes()[:size])
 
     with pytest.raises(JournalDamagedError, match=r"events\.parquet is damaged"):
+        Store(tmp_path).open_run("r1").addresses()
+
+
+def test_a_file_of_an_earlier_release_reads_without_its_later_columns(tmp_path: Path) -> None:
+    """Columns are added at the end: what they would say follows from the record."""
+    directory = Store(tmp_path).create_run(RunInfo(id="r1"))
+    log = directory.log_writer("one", PLAIN)
+    log.event("B/0", 0, delivered(1, "hi"))
+    log.commands("B/0", 0, [StartEffect(0, 1, "tool", "t", "k", b"{}"), FinishTurn(0, "", "done")])
+    log.close()
+    run = Run(directory.files, directory.path, directory.info)
+    before = [list(run.steps("B/0")), list(run.entries()), run.table().to_pylist()]
+    query = "SELECT kind, origin, idempotent FROM events ORDER BY step, index"
+    asked = run.sql(query).to_pylist()
+    run.seal()
+    path = tmp_path / "r1" / "events.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["origin", "idempotent"]), path)
+    with Store(tmp_path).open_run("r1") as old:
+        assert [list(old.steps("B/0")), list(old.entries()), old.table().to_pylist()] == before
+        assert old.sql(query).to_pylist() == asked
+        assert old.counts()["start_effect"] == 1
+        assert asked[1] == {"kind": "start_effect", "origin": None, "idempotent": True}
+
+
+def test_a_file_that_lacks_a_column_it_always_had_is_damaged(tmp_path: Path) -> None:
+    """Somebody rewrote it with another tool."""
+    written(tmp_path).seal()
+    path = tmp_path / "r1" / "events.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["peer"]), path)
+
+    with pytest.raises(JournalDamagedError, match="its column peer is missing"):
         Store(tmp_path).open_run("r1").addresses()
 
 
