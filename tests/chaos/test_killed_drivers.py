@@ -30,9 +30,10 @@ def kill_after(run: Chaos, more: int, **chosen: Any) -> None:
 def test_a_run_whose_drivers_are_killed_comes_to_its_result(
     chaos: Callable[..., Chaos], *, large: bool
 ) -> None:
-    """The first, and the one that resumed it, while its cluster and hosts live on."""
+    """The first, and perhaps the one that resumed it, while its cluster and hosts live on."""
     times = 20 if large else 1
     run = chaos("bank", 120 * times, 3)
     kill_after(run, 15_000 * times)
-    kill_after(run, 40_000 * times, resume=True)
+    if large:
+        kill_after(run, 40_000 * times, resume=True)
     run.check(run.resume())

@@ -1,5 +1,6 @@
 """What is killed after the workflow has returned, while what it left is being done."""
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,13 @@ from tests.chaos.runs import RUN, Chaos
 pytestmark = [pytest.mark.ray, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("what", ["Straggler.1", SUPERVISOR])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Kill either where there is time for it."""
+    large = metafunc.config.getoption("--chaos") == "large"
+    every = ["Straggler.1", SUPERVISOR]
+    metafunc.parametrize("what", every if large else [random.SystemRandom().choice(every)])
+
+
 def test_work_that_goes_on_after_the_result_is_done_all_the_same(
     chaos: Callable[..., Chaos], what: str
 ) -> None:

@@ -29,7 +29,7 @@ def losing(requests: int, replies: int, in_flight: int) -> dict[str, str]:
 
 def test_a_run_whose_calls_are_lost_comes_to_its_result(tmp_path: Path, *, large: bool) -> None:
     """Each call may not arrive, or arrive without anybody being told."""
-    run = Chaos(tmp_path / "runs", program("counters", 5_000 if large else 150, 3))
+    run = Chaos(tmp_path / "runs", program("counters", 5_000 if large else 100, 2))
     with Driver(run, losing(10, 10, 5)) as driver:
         result = driver.result()
     run.check_result(result)
