@@ -124,7 +124,7 @@ def test_a_stop_and_a_deadline_together_end_a_message_once() -> None:
     cell = cell_of(handler)
     cell.handle(ask(1, deadline=START + 5 * MS))
     first = cell.handle(expired(at=5 * MS))
-    assert ends(first) == [("C/y#1", commands.FAILED)]
+    assert ends(first) == [("C/y#1", commands.EXPIRED)]  # nor is the clean-up's effect begun
     assert cell.handle(events.Stopped(START, "stop")) == []
 
 
