@@ -22,6 +22,7 @@ from agentmesh.fabric.hosting import (
     Report,
     all_within,
     end_of,
+    only_busy,
     readiness,
 )
 from agentmesh.fabric.link import Link
@@ -373,7 +374,7 @@ class Ensemble:
             done = sum(status.events for status in statuses) if idle else -1
             if idle and done == before and not self._under_way():
                 return True
-            if leave_busy and reached and _only_busy(statuses):
+            if leave_busy and reached and only_busy(statuses):
                 return False  # a handler blocks its host's loop: there is nobody to be told
             before = done
             await asyncio.sleep(pause)
@@ -403,12 +404,6 @@ class Ensemble:
 
     def _on_gone(self, peer: Peer, error: Exception) -> None:
         self.gone(peer.link.peer, peer.link.peer_incarnation, str(error))
-
-
-def _only_busy(statuses: list[Status]) -> bool:
-    """Tell whether hosts whose loops do not answer are all that is left to wait for."""
-    waiting = [status for status in statuses if not status.idle]
-    return bool(waiting) and all(status.busy for status in waiting)
 
 
 _PAUSE_SECONDS = 0.002

@@ -116,3 +116,9 @@ async def all_within(seconds: float, work: Sequence[Awaitable[T]]) -> list[T]:
     for task in late:
         task.cancel()
     return [task.result() for task in tasks if task in done and task.exception() is None]
+
+
+def only_busy(statuses: list[Status]) -> bool:
+    """Tell whether hosts whose loops do not answer are all that is left to wait for."""
+    waiting = [status for status in statuses if not status.idle]
+    return bool(waiting) and all(status.busy for status in waiting)
