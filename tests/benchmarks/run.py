@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-NAMES = ("messaging", "journal", "replay", "startup", "density", "durable", "recovery")
+NAMES = ("messaging", "journal", "replay", "startup", "density", "durable", "recovery", "flow")
 
 
 def main(arguments: list[str]) -> int:
