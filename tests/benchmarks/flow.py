@@ -7,9 +7,9 @@ from tests.benchmarks.flow_programs import AGENTS, Load, Measured
 from tests.benchmarks.flow_programs import measure as measure_on_ray
 from tests.benchmarks.table import Row
 
-LOAD = Load(rounds=3, each=40, raw=2000, mismatched=20_000)
-GROWTH_MB = 48
-"""What a process may grow by: windows and mailboxes, not what is sent in all."""
+LOAD = Load(rounds=3, each=40, raw=2000, mismatched=50_000)
+GROWTH_MB = 24
+"""What a process may grow by: windows and mailboxes, not what is sent in all (50 MB or more)."""
 
 
 def measure() -> list[Row]:

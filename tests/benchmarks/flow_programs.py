@@ -149,11 +149,11 @@ async def mismatch(load: Load, found: Measured) -> Measured:
     producer, consumer = am.ref(Producer), am.ref(Consumer)
     many = load.mismatched
     await producer.flood(Note(number=many // 10, done=True))
-    sent = await producer.flood(Note(number=many))
     pids = [await producer.where(), await consumer.where()]
     await am.effect(watch)
     mismatched = await producer.flood(Note(number=many, done=True))
     grown: list[float] = await am.effect(grown_since, pids)
+    sent = await producer.flood(Note(number=many))  # last: what it needs would hide any growth
     return found.model_copy(
         update={
             "sent_seconds": sent,
