@@ -21,6 +21,9 @@ The map, from the bytes upwards:
 - `sources`: where a run's steps are read from: logs, merged when an agent moved.
 - `table`: a run as typed columns.
 - `sealing`: a finished run as one Parquet file, without loss.
+- `segments`, `segment_writer`: closed logs of a run that goes on, as Parquet, record by record.
+- `compaction`: which logs become such files when, and which files become one.
+- `parts`: all files that a run's events are in, read as one.
 - `query`: SQL over that table.
 - `run`: one run as its readers see it: steps, entries, table, SQL.
 """

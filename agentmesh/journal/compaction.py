@@ -29,7 +29,8 @@ from agentmesh.journal.framing import LogHeader
 from agentmesh.journal.lineage import counting_bytes, name_parts
 from agentmesh.journal.parts import headers_of, keep_counting, sealed_of
 from agentmesh.journal.places import EVENTS, SNAPSHOTS
-from agentmesh.journal.segments import SUFFIX, SealedLogs, merge_sealed, seal_logs
+from agentmesh.journal.segment_writer import merge_sealed, seal_logs
+from agentmesh.journal.segments import SUFFIX, SealedLogs
 from agentmesh.journal.snapshots import read_header
 from agentmesh.journal.sources import LogSource
 from agentmesh.journal.succession import latest_snapshot

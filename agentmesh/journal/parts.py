@@ -175,7 +175,7 @@ class Parts:
         kept = {} if self.stored is None else self.stored.logs
         self.sealed = sealed_of(self._files, folder, names, opened, kept)
         taken = {name for source in self.sealed for name in source.wanted}
-        self.left = {name: self._files.size(join(folder, name)) for name in taken & {*names}}
+        self.left = {name: self._files.size(join(folder, name)) for name in names if name in taken}
         logs = {
             name: at
             for name in names

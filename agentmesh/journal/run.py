@@ -264,8 +264,12 @@ class Run:
         self.close()
         for source in parts.sealed:
             self._files.remove(source.name)
+        folder = join(self.path, EVENTS)
+        for name in self._files.names(folder):
+            if name.startswith(".") and name.endswith(".part"):  # its writer was killed
+                self._files.remove(join(folder, name))
         for name, size in read.items():
-            log = join(self.path, EVENTS, name)
+            log = join(folder, name)
             if self._files.size(log) == size:
                 self._files.remove(log)
 

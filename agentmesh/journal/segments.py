@@ -21,7 +21,6 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -29,10 +28,9 @@ import msgspec
 from agentmesh.journal import strings, table
 from agentmesh.journal.framing import LogHeader
 from agentmesh.journal.reading import damaged
-from agentmesh.journal.records import Body, CommandRecord, EventRecord, Handled, Recorded
-from agentmesh.journal.sealing import READ, RECORD, Sealed, add_record, sealed_schema, write_sealed
+from agentmesh.journal.records import Body, CommandRecord, EventRecord, Handled
+from agentmesh.journal.sealing import READ, RECORD, Sealed
 from agentmesh.journal.sources import LogSource, Segment
-from agentmesh.kernel.envelope import agent_type_of, key_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,13 +38,11 @@ if TYPE_CHECKING:
     from agentmesh.journal.files import Files
 
 SUFFIX = ".parquet"
-GROUP_ROWS = 20_000
-"""Rows of a row group: few, since merging has one group of each file in memory."""
-
-_LOG, _EPOCH = "log", "epoch"
-_EXTRA = {_LOG: "string", _EPOCH: "int64"}
-_HEADERS = "agentmesh.headers"
-_SHAPE = ["agent", _LOG, _EPOCH, "step", "index", "kind", "handled"]
+LOG, EPOCH = "log", "epoch"
+"""Columns that sealed runs do not have."""
+EXTRA = {LOG: "string", EPOCH: "int64"}
+HEADERS = "agentmesh.headers"
+_SHAPE = ["agent", LOG, EPOCH, "step", "index", "kind", "handled"]
 _WINDOW_ROWS = 512
 
 
@@ -128,11 +124,11 @@ class SealedLogs(Sealed):
         wanted: Those of them that count, and are in no better file; all at first.
     """
 
-    extra = _EXTRA
+    extra = EXTRA
 
     def __init__(self, files: Files, path: str) -> None:
         super().__init__(files, path)
-        raw = (self._file.schema_arrow.metadata or {}).get(_HEADERS.encode(), b"")
+        raw = (self._file.schema_arrow.metadata or {}).get(HEADERS.encode(), b"")
         try:
             self.headers = msgspec.json.decode(raw, type=dict[str, SealedLog])
         except msgspec.DecodeError as error:
@@ -234,9 +230,9 @@ class SealedLogs(Sealed):
         starts, steps = places.to_pylist(), part["step"].take(places).to_pylist()
         opened = pc.indices_nonzero(pc.invert(handled)).to_pylist()
         lacking = pc.indices_nonzero(pc.is_null(part["kind"].take(places))).to_pylist()
-        ends = sorted(_run_ends(part["agent"]) | _run_ends(part[_LOG]))
+        ends = sorted(_run_ends(part["agent"]) | _run_ends(part[LOG]))
         begins = [0, *ends[:-1]]
-        said = [part[name].take(begins).to_pylist() for name in ("agent", _LOG, _EPOCH)]
+        said = [part[name].take(begins).to_pylist() for name in ("agent", LOG, EPOCH)]
         for begin, end, agent, log, epoch in zip(begins, ends, *said, strict=True):
             last = found[-1] if found else None
             if last is None or (last.agent, last.log) != (agent, log):
@@ -307,30 +303,6 @@ class StoredSegment(Segment):
         return self._file.body(payload, record)
 
 
-def seal_logs(path: Path, logs: dict[str, tuple[LogSource, int | None]]) -> None:
-    """Write logs to a new local file.
-
-    Args:
-        path: The file.
-        logs: Logs of one host, in order: names, sources, and how many bytes of each count.
-    """
-    headers = {name: SealedLog.of(source, limit) for name, (source, limit) in logs.items()}
-    schema = _schema(headers)
-    write_sealed(path, table.batches(_rows(logs), schema), schema, GROUP_ROWS)
-
-
-def merge_sealed(path: Path, sources: Sequence[SealedLogs]) -> None:
-    """Write to a new local file what counts of some others, row by row as it is there."""
-    headers = {
-        name: log
-        for source in sources
-        for name, log in source.headers.items()
-        if name in source.wanted
-    }
-    schema = _schema(headers)
-    write_sealed(path, _merged(sources, schema), schema, GROUP_ROWS)
-
-
 def agents_of(
     sources: Iterable[SealedLogs],
 ) -> Iterator[tuple[str, list[tuple[SealedLogs, Group]]]]:
@@ -358,67 +330,6 @@ def whole_until(
             return None
         end, is_open = group.end, group.is_open
     return None if is_open and not may_be_open else end
-
-
-def _merged(sources: Sequence[SealedLogs], schema: pa.Schema) -> Iterator[pa.Table]:
-    for _, groups in agents_of(sources):
-        for source, group in groups:
-            yield from source.tables(group, schema)
-
-
-def _schema(headers: dict[str, SealedLog]) -> pa.Schema:
-    sizes = {name: log.size for name, log in headers.items()}
-    return sealed_schema(sizes, _EXTRA, **{_HEADERS: msgspec.json.encode(headers)})
-
-
-def _rows(logs: dict[str, tuple[LogSource, int | None]]) -> Iterator[table.Row]:
-    addresses: set[str] = set().union(*(source.segments for source, _ in logs.values()))
-    for address in sorted(addresses, key=strings.escape):
-        for name, (source, _) in logs.items():
-            if address in source.segments:
-                yield from _rows_of(address, name, source.segments[address])
-
-
-def _rows_of(address: str, log: str, segment: Segment) -> Iterator[table.Row]:
-    """Yield what a log has of an agent: a step's event, then its commands."""
-    agent = strings.escape(address)
-    about: table.Row = {_LOG: log, _EPOCH: segment.order[0], "agent": agent}
-    about |= {"agent_type": agent_type_of(agent), "agent_key": key_of(agent)}
-    for step, event, handled in _pieces(segment):
-        at = 0 if event is None else event.at
-        commands = [] if handled is None else handled
-        for index, body in enumerate((event, *commands)):
-            if body is None:
-                row: table.Row = {"step": step, "index": 0, RECORD: b""}
-            else:
-                recorded = Recorded(address, step, index, at, body)
-                row = table.row_of(recorded)
-                add_record(row, recorded)
-            if index == 0:
-                row["handled"] = handled is not None
-            row.update(about)
-            yield row
-
-
-def _pieces(
-    segment: Segment,
-) -> Iterator[tuple[int, EventRecord | None, list[CommandRecord] | None]]:
-    """Yield what a log has of each step: its event, its commands, or both."""
-    events: dict[int, int] = {}
-    handled: dict[int, list[int]] = {}
-    records = zip(segment.steps, segment.is_commands, strict=True)
-    for number, (step, is_commands) in enumerate(records):
-        if is_commands:
-            handled.setdefault(step, []).append(number)
-        else:
-            events[step] = number
-    for step in sorted({*events, *handled}):
-        event = cast("EventRecord", segment.load(events[step])) if step in events else None
-        commands: list[CommandRecord] | None = None
-        if step in handled:
-            bodies = (cast("Handled", segment.load(number)) for number in handled[step])
-            commands = [cast("CommandRecord", each) for body in bodies for each in body.commands]
-        yield step, event, commands
 
 
 def _run_ends(column: Any) -> set[int]:

@@ -13,7 +13,8 @@ from agentmesh.journal.files import LocalFiles
 from agentmesh.journal.framing import LogHeader
 from agentmesh.journal.lineage import Life
 from agentmesh.journal.log import LogWriter
-from agentmesh.journal.segments import SealedLogs, merge_sealed
+from agentmesh.journal.segment_writer import merge_sealed
+from agentmesh.journal.segments import SealedLogs
 from agentmesh.journal.snapshots import FlightImage, write_snapshot
 from agentmesh.kernel.events import Started
 from tests.journal.helpers import PLAIN, delivered

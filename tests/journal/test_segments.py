@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentmesh.errors import JournalDamagedError
-from agentmesh.journal import segments
+from agentmesh.journal import segment_writer, segments
 from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.files import LocalFiles
 from agentmesh.journal.lineage import Life
@@ -20,7 +20,8 @@ from agentmesh.journal.log import LogWriter
 from agentmesh.journal.parts import sealed_of
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
-from agentmesh.journal.segments import SealedLogs, merge_sealed, seal_logs
+from agentmesh.journal.segment_writer import merge_sealed, seal_logs
+from agentmesh.journal.segments import SealedLogs
 from agentmesh.journal.sources import LogSource
 from agentmesh.journal.store import Store
 from agentmesh.kernel.events import Started
@@ -206,7 +207,7 @@ def test_a_log_of_which_a_part_counts_and_more_was_sealed_is_named(tmp_path: Pat
 
 def test_agents_are_read_across_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps and agents are cut anywhere by the groups of the file."""
-    monkeypatch.setattr(segments, "GROUP_ROWS", 7)
+    monkeypatch.setattr(segment_writer, "GROUP_ROWS", 7)
     monkeypatch.setattr(segments, "_WINDOW_ROWS", 3)
     monkeypatch.setattr("agentmesh.journal.table.BATCH_ROWS", 5)
     directory = new_run(tmp_path)
