@@ -8,7 +8,7 @@ message leaves from here, and the root's answer arrives here.
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 
 from agentmesh.errors import AgentMeshError, SupersededError, describe, rebuild
@@ -17,12 +17,10 @@ from agentmesh.fabric.directory import Located
 from agentmesh.fabric.frames import decode
 from agentmesh.fabric.hosting import (
     Factory,
-    HostHandle,
     Member,
     Report,
     all_within,
     end_of,
-    only_busy,
     readiness,
 )
 from agentmesh.fabric.link import Link
@@ -30,6 +28,7 @@ from agentmesh.fabric.peer import Peer
 from agentmesh.fabric.placement import HostSpec, Placer
 from agentmesh.fabric.process import Status
 from agentmesh.fabric.roster import Roster
+from agentmesh.fabric.settling import Settling
 from agentmesh.fabric.starting import Starter
 from agentmesh.host.plan import Plan
 from agentmesh.kernel.envelope import CLIENT, FAIL, REPLY, Envelope, agent_type_of
@@ -79,6 +78,7 @@ class Ensemble:
         self._placer = Placer(plan.root)
         self._placer.restore(roster.hosts.values(), roster.agents)
         self._starter = Starter(factory, roster, lives)
+        self._settling = Settling(self._alive, lambda: bool(self._restoring), self._under_way)
         self._members: dict[str, Member] = {}
         self._opening: dict[str, asyncio.Task[Member]] = {}
         self._refused: dict[str, asyncio.Task[None]] = {}
@@ -136,14 +136,14 @@ class Ensemble:
 
     async def _end(self, reason: str, drain_seconds: float) -> None:
         if drain_seconds > 0 and not self._failure:
-            await self._settle(drain_seconds, lambda host: host.status(), RESTORE_SECONDS)
+            await self._settling.wait(drain_seconds, lambda host: host.status(), RESTORE_SECONDS)
         self._full = True
         for name, opening in self._opening.items():
             if name not in self._restoring:
                 opening.cancel()
         if reason != SUSPEND and not self._failure:
             patience = RESTORE_SECONDS if drain_seconds > 0 else 0.0
-            await self._settle(
+            await self._settling.wait(
                 STOP_SECONDS,
                 lambda host: host.stop_open_work(reason),
                 patience,
@@ -349,38 +349,6 @@ class Ensemble:
     async def _statuses(self) -> list[Status]:
         return await all_within(2.0, [member.handle.status() for member in self._alive()])
 
-    async def _settle(
-        self,
-        seconds: float,
-        ask: Callable[[HostHandle], Awaitable[Status]],
-        patience_seconds: float = 0.0,
-        *,
-        leave_busy: bool = False,
-    ) -> bool:
-        """Wait until all hosts are idle, twice with nothing done in between.
-
-        While hosts are being restored, the time stands still, but for no longer than so long.
-        """
-        until = time.monotonic() + seconds
-        latest = until + patience_seconds
-        before, pause = -1, _PAUSE_SECONDS
-        while (left := until - time.monotonic()) > 0:
-            if self._restoring:
-                until = max(until, min(latest, time.monotonic() + seconds))
-            alive = self._alive()
-            statuses = await all_within(left, [ask(member.handle) for member in alive])
-            reached = len(statuses) == len(alive)
-            idle = reached and all(status.idle for status in statuses)
-            done = sum(status.events for status in statuses) if idle else -1
-            if idle and done == before and not self._under_way():
-                return True
-            if leave_busy and reached and only_busy(statuses):
-                return False  # a handler blocks its host's loop: there is nobody to be told
-            before = done
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _PAUSE_SECONDS_MOST)
-        return False
-
     def _under_way(self) -> bool:
         opening = any(not task.done() for task in self._opening.values())
         return opening or not all(peer.quiet for peer in self._peers.values())
@@ -404,7 +372,3 @@ class Ensemble:
 
     def _on_gone(self, peer: Peer, error: Exception) -> None:
         self.gone(peer.link.peer, peer.link.peer_incarnation, str(error))
-
-
-_PAUSE_SECONDS = 0.002
-_PAUSE_SECONDS_MOST = 0.1
