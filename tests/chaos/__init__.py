@@ -1,0 +1,1 @@
+"""Runs whose processes are killed, stopped and starved on purpose."""

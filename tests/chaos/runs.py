@@ -13,7 +13,7 @@ from agentmesh.mesh.options import RunOptions
 from agentmesh.mesh.outcome import Outcome
 from agentmesh.mesh.resuming import execute_again
 from agentmesh.mesh.runner import execute
-from tests.chaos import programs
+from tests.chaos import programs, situations
 from tests.chaos.killing import Killer, Strike
 from tests.chaos.processes import actors, await_ends
 
@@ -30,10 +30,11 @@ class Program:
 
 
 def program(name: str, n: int, width: int, place: str = "") -> Program:
-    """Return a program of `programs` at a size."""
+    """Return a program of `programs` or `situations` at a size."""
+    module = programs if hasattr(programs, name) else situations
     size = programs.Size(n=n, width=width, place=place)
-    expected = getattr(programs, f"{name}_expected")(size)
-    return Program(getattr(programs, name), size, expected)
+    expected = getattr(module, f"{name}_expected")(size)
+    return Program(getattr(module, name), size, expected)
 
 
 class Chaos:

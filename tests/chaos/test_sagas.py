@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.killing import Strike
-from tests.chaos.programs import effects_expected
 from tests.chaos.runs import Chaos
+from tests.chaos.situations import effects_expected
 
 pytestmark = [pytest.mark.ray, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(900)]
 
