@@ -24,7 +24,7 @@ from agentmesh.fabric.hosting import (
     readiness,
 )
 from agentmesh.fabric.link import Link
-from agentmesh.fabric.peer import Peer
+from agentmesh.fabric.peer import GoneError, Peer
 from agentmesh.fabric.placement import HostSpec, Placer
 from agentmesh.fabric.process import Status
 from agentmesh.fabric.roster import Roster
@@ -316,7 +316,8 @@ class Ensemble:
         try:
             member = await self._open(lost.spec, lost.identity.incarnation + 1)
         except AgentMeshError as error:
-            self._fail(describe(error))
+            died = isinstance(error.__cause__, GoneError)
+            self._fail(describe(host_errors.lost(lost, str(error.__cause__)) if died else error))
             raise
         if lost.spec.name == self._placer.root.name:
             for address, reason in self._reasons.items():
