@@ -14,17 +14,20 @@ from tests.chaos.runs import RUN, Chaos
 pytestmark = [pytest.mark.ray, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
+VICTIMS = ["Straggler.1", SUPERVISOR]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Kill either where there is time for it."""
+    """Kill each where there is time for it, and otherwise one of them."""
     large = metafunc.config.getoption("--chaos") == "large"
-    every = ["Straggler.1", SUPERVISOR]
-    metafunc.parametrize("what", every if large else [random.SystemRandom().choice(every)])
+    metafunc.parametrize("victims", [[each] for each in VICTIMS] if large else [VICTIMS])
 
 
 def test_work_that_goes_on_after_the_result_is_done_all_the_same(
-    chaos: Callable[..., Chaos], what: str
+    chaos: Callable[..., Chaos], victims: list[str]
 ) -> None:
     """Its host is restored; or another supervisor brings all hosts back, and ends the run."""
+    what = random.choice(victims)
     run = chaos("leaves_work", 50, 2)
     run.check(run.struck([Strike(30_000, what)], 0))
     with Store(run.store).open_run(RUN) as opened:
