@@ -327,7 +327,9 @@ def test_a_deadline_ends_everything_everywhere_and_asks_no_model_afterwards(
     with pytest.raises(am.DeadlineExceededError):
         _ = finished.value
     ends = ends_of(finished.run)
-    assert ends.outcomes == {"expired": sum(ends.outcomes.values())}
+    # Whose asker expired a moment earlier, on another host, is told that nobody waits any more.
+    assert set(ends.outcomes) <= {"expired", "cancelled"}
+    assert ends.outcomes["expired"] > ends.outcomes["cancelled"]
     bodies = [request.body for request in provider.server.requests]
     assert not any("after the end" in str(body) for body in bodies)
     deadline = _deadline(finished.run)
