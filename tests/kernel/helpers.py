@@ -219,6 +219,11 @@ async def effect(cell: Cell, name: str = "e") -> Any:
     return json.loads(await start(cell, name).future)
 
 
+async def waits(cell: Cell) -> object:
+    """Be a handler that waits for an effect."""
+    return await effect(cell)
+
+
 async def question(cell: Cell, dst: str = "B/z", handler: str = "q") -> Any:
     """Ask another agent."""
     envelope = await cell.ask(dst, handler, "T", b"null").future
@@ -268,3 +273,8 @@ def failure(issued: Sequence[Command]) -> dict[str, Any]:
     (envelope,) = sent(issued, kinds.FAIL)
     value: dict[str, Any] = json.loads(envelope.payload)
     return value
+
+
+def expired(message: str = "C/y#1", *, at: int = 0) -> events.Cancelled:
+    """Return the event that a message's deadline has passed, so long after the start."""
+    return events.Cancelled(START + at, message, "deadline")

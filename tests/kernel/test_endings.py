@@ -19,6 +19,7 @@ from tests.kernel.helpers import (
     cell_of,
     effect,
     ends,
+    expired,
     failure,
     finished,
     logged,
@@ -29,17 +30,8 @@ from tests.kernel.helpers import (
     sent,
     started,
     tell,
+    waits,
 )
-
-
-async def waits(cell: Cell) -> object:
-    """Wait for an effect."""
-    return await effect(cell)
-
-
-def expired(message: str = "C/y#1", *, at: int = 0) -> events.Cancelled:
-    return events.Cancelled(START + at, message, "deadline")
-
 
 # --- cancelled ------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from tests.kernel.helpers import (
     cell_of,
     effect,
     ends,
+    expired,
     finished,
     fired,
     question,
@@ -24,17 +25,8 @@ from tests.kernel.helpers import (
     stop,
     tell,
     timers,
+    waits,
 )
-
-
-async def waits(cell: Cell) -> object:
-    """Wait for an effect."""
-    return await effect(cell)
-
-
-def expired(message: str = "C/y#1", *, at: int = 0) -> events.Cancelled:
-    return events.Cancelled(START + at, message, "deadline")
-
 
 # --- cancelled ------------------------------------------------------------------------------------
 
