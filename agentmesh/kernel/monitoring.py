@@ -22,7 +22,6 @@ ESCALATED = "escalated"
 """A handler failed, and whoever started the agent fails with it."""
 ENDED = "ended"
 """The run ended, or the agent could not be started."""
-REASONS = (ASKED, FAILED, ESCALATED, ENDED)
 
 
 class Watch(Pending[Envelope]):
