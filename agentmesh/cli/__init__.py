@@ -1,6 +1,6 @@
 """The `agentmesh` command: every way to use agentmesh from a shell.
 
-The map: `app` (commands and their options), one module per command (`run_command`,
+The map: `app` (which commands there are), `commands` (their options), one module per command (`run_command`,
 `runs_command`, `show_command`, `log_command`, `replay_command`, `models_command`,
 `doctor_command`, `demo_command`), what they share (`terminal`, `wording`, `failures`,
 `exit_codes`, `hash_seed`, `target`, `endpoint`, `completion`), what they compute apart
