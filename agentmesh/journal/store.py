@@ -113,8 +113,21 @@ class Store:
             StoreError: There is no store.
             JournalVersionError: Another version recorded it.
         """
+        return Run(*self.locate(name))
+
+    def locate(self, name: str | Path = LATEST) -> tuple[Files, str, RunInfo]:
+        """Find a run: where it is stored, its directory there, and what `run.json` says.
+
+        Args:
+            name: Its id or the start of it, the path of its directory, or `latest`.
+
+        Raises:
+            UnknownRunError: There is no such run, or several ids start like this.
+            StoreError: There is no store.
+            JournalVersionError: Another version recorded it.
+        """
         files, path = self._find(str(name))
-        return Run(files, path, load_info(_read_info(files, path), join(path, INFO)))
+        return files, path, load_info(_read_info(files, path), join(path, INFO))
 
     def list_runs(
         self, on_problem: Callable[[str, AgentMeshError], None] | None = None

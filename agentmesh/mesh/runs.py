@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import LATEST, Store
 from agentmesh.mesh.options import store_location
+from agentmesh.mesh.recorded_run import RecordedRun
 
 
-def open_run(name: str | Path = LATEST, *, store: str | None = None) -> Run:
-    """Open a run for reading.
+def open_run(name: str | Path = LATEST, *, store: str | None = None) -> RecordedRun:
+    """Open a run: to read it, and to ask what happened in it and why.
 
     Args:
         name: Its id or the start of it, the path of its directory, or `latest`.
@@ -19,7 +19,8 @@ def open_run(name: str | Path = LATEST, *, store: str | None = None) -> Run:
         UnknownRunError: There is no such run.
         StoreError: There is no store.
     """
-    return Store(store_location(store)).open_run(name)
+    opened = Store(store_location(store))
+    return RecordedRun(*opened.locate(name), opened)
 
 
 def runs(*, store: str | None = None) -> list[RunInfo]:

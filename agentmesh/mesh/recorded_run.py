@@ -1,0 +1,25 @@
+"""A recorded run with everything that can be asked of it: what `am.open_run` returns.
+
+`journal.run.Run` reads what is written. The verbs here go further, and each is one call of a
+module below: what they do is known there.
+"""
+
+from agentmesh.journal.files import Files
+from agentmesh.journal.run import Run
+from agentmesh.journal.run_info import RunInfo
+from agentmesh.journal.store import Store
+
+
+class RecordedRun(Run):
+    """A recorded run. Its files are closed by `close`, by a `with` statement, or with it.
+
+    Args:
+        files: Where the store is.
+        path: The run's directory there.
+        info: What `run.json` says.
+        store: The store: it has the key that a replay makes placeholders of secrets with.
+    """
+
+    def __init__(self, files: Files, path: str, info: RunInfo, store: Store) -> None:
+        super().__init__(files, path, info)
+        self.store = store
