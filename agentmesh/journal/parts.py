@@ -96,8 +96,13 @@ class Parts:
         found.update(*(source.groups for source in self.sealed))
         return sorted(found.union(*(log.segments for log in self.logs)))
 
-    def steps(self, address: str) -> Iterator[Step] | None:
-        """Return the steps of an agent, payloads as they are; None if there is no such agent."""
+    def steps(self, address: str, start: int = 0) -> Iterator[Step] | None:
+        """Return the steps of an agent, payloads as they are; None if there is no such agent.
+
+        Args:
+            address: The agent.
+            start: The first step that is wanted.
+        """
         segments: list[Segment] = [
             log.segments[address] for log in self.logs if address in log.segments
         ]
@@ -105,9 +110,9 @@ class Parts:
             segments += source.segments(address)
         if self.stored is not None and address in self.stored.agents:
             if not segments:
-                return self.stored.steps(address)
+                return self.stored.steps(address, start)
             segments.append(MemorySegment(self.stored.steps(address)))
-        return merged_steps(address, segments, self._path) if segments else None
+        return merged_steps(address, segments, self._path, start) if segments else None
 
     def tables(self, schema: pa.Schema, finish: Finish | None = None) -> Iterator[Any]:
         """Yield all rows of the run, sorted by agent and step, as tables and record batches.

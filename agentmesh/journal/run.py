@@ -135,18 +135,19 @@ class Run:
         """
         return self._parts().addresses()
 
-    def steps(self, address: str, *, resolve: bool = True) -> Iterator[Step]:
+    def steps(self, address: str, *, start: int = 0, resolve: bool = True) -> Iterator[Step]:
         """Return what happened to one agent, step by step.
 
         Args:
             address: The agent.
+            start: The first step that is wanted; those before are not decoded.
             resolve: Whether events carry payloads that are in the blob store.
 
         Raises:
             UnknownAgentError: No such agent is in the run.
             JournalDamagedError: A file is damaged, or one is missing.
         """
-        steps = self._parts().steps(address)
+        steps = self._parts().steps(address, start)
         if steps is None:
             raise self._unknown_agent(address)
         return self._resolving(steps, resolve=resolve)

@@ -138,15 +138,19 @@ class Sealed:
             self._agents = self._find_agents()
         return self._agents
 
-    def steps(self, address: str) -> Iterator[Step]:
+    def steps(self, address: str, start: int = 0) -> Iterator[Step]:
         """Yield the steps of one agent, in order.
+
+        Args:
+            address: The agent.
+            start: The first step that is wanted.
 
         Raises:
             JournalDamagedError: Part of the file can't be read.
         """
         step: Step | None = None
         commands: list[CommandRecord] = []
-        for number, index, payload, handled, record in self._rows(address):
+        for number, index, payload, handled, record in self._rows(address, start):
             body = self._body(record, payload)
             if index:
                 commands.append(cast("CommandRecord", body))
@@ -254,7 +258,9 @@ class Sealed:
                 row += len(chunk)
         return {strings.unescape(agent): (first, n) for agent, (first, n) in found.items()}
 
-    def _rows(self, address: str) -> Iterator[tuple[int, int, str | None, bool | None, bytes]]:
+    def _rows(
+        self, address: str, first_step: int
+    ) -> Iterator[tuple[int, int, str | None, bool | None, bytes]]:
         first, count = self.agents[address]
         start = 0
         for group in range(self._file.num_row_groups):
@@ -262,6 +268,8 @@ class Sealed:
             low, high = max(first, start), min(first + count, end)
             if low < high:
                 part = self._read_group(group).slice(low - start, high - low)
+                if first_step:
+                    part = _from_step(part, first_step)
                 for batch in part.to_batches(max_chunksize=table.BATCH_ROWS):
                     columns = [batch.column(name).to_pylist() for name in READ]
                     yield from zip(*columns, strict=True)
@@ -291,6 +299,14 @@ class Sealed:
             return read()
         except (ArrowException, OSError, KeyError, ValueError) as error:
             raise damaged(self.name, 0, f"it can't be read as Parquet: {error}") from error
+
+
+def _from_step(part: Any, first: int) -> Any:
+    """Return the rows of one agent from a step on: steps never go back."""
+    import pyarrow.compute as pc
+
+    place = pc.index(pc.greater_equal(part["step"], first), value=True).as_py()
+    return part.slice(part.num_rows if place < 0 else place)
 
 
 def without_payload(body: EventRecord | CommandRecord) -> EventRecord | CommandRecord:

@@ -78,10 +78,10 @@ class Replayer:
 
     def __init__(self, run: "Run", context: RunContext, encoder: BodyEncoder, today: Today) -> None:
         ambient.install()
-        self._run = run
-        self._context = context
+        self.run = run
+        self.context = context
         self._encoder = encoder
-        self._today = today
+        self.today = today
 
     def replay(self, addresses: Iterable[str], on_progress: Progress | None = None) -> Report:
         """Replay these agents from their first event to their last.
@@ -90,21 +90,34 @@ class Replayer:
             addresses: Which agents.
             on_progress: Called now and then.
         """
-        report = Report(run_id=self._run.id)
-        zone = str(self._run.info.settings.get("TZ", ""))
-        with _rare_collections(), in_time_zone(zone):
+        report = Report(run_id=self.run.id)
+        with self.in_place():
             for address in addresses:
                 self._replay_cell(address, report, on_progress)
         report.sort()
         return report
 
-    def _cell(self, address: str) -> Cell:
-        return new_cell(self._context, address)
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Let cells handle events as where they were recorded: in the run's time zone."""
+        zone = str(self.run.info.settings.get("TZ", ""))
+        with _rare_collections(), in_time_zone(zone):
+            yield
+
+    def new_cell(self, address: str) -> Cell:
+        """Return a cell of one of the run's agents to which nothing has happened yet."""
+        return new_cell(self.context, address)
+
+    def difference(self, step: Step, issued: list[Command]) -> Difference | None:
+        """Return the first difference between what a step did and what was recorded, or None."""
+        if not step.handled:
+            return None  # the host died before it could write what this step did
+        return first_difference(self._encoder, step.commands, issued)
 
     def _replay_cell(self, address: str, report: Report, on_progress: Progress | None) -> None:
         report.agents += 1
-        cell = self._cell(address)
-        for step in self._run.steps(address):
+        cell = self.new_cell(address)
+        for step in self.run.steps(address):
             issued = cell.handle(step.event)
             cell.forget_performers()
             report.events += 1
@@ -112,24 +125,23 @@ class Replayer:
             report.turns += sum(type(command) is FinishTurn for command in issued)
             if on_progress is not None and report.events % _PROGRESS_EVERY == 0:
                 on_progress(report.events)
-            if not step.handled:
-                continue  # the host died before it could write what this step did
-            difference = first_difference(self._encoder, step.commands, issued)
+            difference = self.difference(step, issued)
             if difference is not None:
-                report.divergences.append(self._explain(address, step, difference, issued))
+                report.divergences.append(self.explain(address, step, difference, issued))
                 return
 
-    def _explain(
+    def explain(
         self, address: str, step: Step, difference: Difference, issued: list[Command]
     ) -> Divergence:
+        """Return what is said about the first divergence of an agent."""
         recorded = self._with_payload(address, difference)
         replayed = self._as_data(difference.replayed)
         reordered = sorted(map(comparable_record, step.commands)) == sorted(
             map(self._encoder.comparable, issued)
         )
-        cause, why = causes(difference, self._run.info, self._today, tainted_by_order=reordered)
+        cause, why = causes(difference, self.run.info, self.today, tainted_by_order=reordered)
         frames = issuer(
-            self._cell(address), self._run.steps(address), step.number, difference.index
+            self.new_cell(address), self.run.steps(address), step.number, difference.index
         )
         return Divergence(
             agent=address,
@@ -163,9 +175,9 @@ class Replayer:
         return recorded if payload is None else {**recorded, "payload": opened(payload)}
 
     def _payload_of(self, address: str, sent: Sent) -> bytes | None:
-        if sent.dst not in self._run.addresses():
+        if sent.dst not in self.run.addresses():
             return None
-        for step in self._run.steps(sent.dst):
+        for step in self.run.steps(sent.dst):
             event = step.event
             if isinstance(event, Delivered) and event.envelope.id == f"{address}#{sent.n}":
                 return event.envelope.payload
