@@ -17,6 +17,10 @@ from hypothesis import HealthCheck, settings
 for _name in [each for each in os.environ if each.startswith(("OPENAI_", "AGENTMESH_"))]:
     del os.environ[_name]
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray would report its start over the network
+# Tests start hundreds of processes. Where Python keeps no bytecode, as in many a container,
+# each of them would compile all of agentmesh anew: a fifth of what it takes to start one.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile(
     "agentmesh",
