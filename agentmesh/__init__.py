@@ -63,6 +63,7 @@ from agentmesh.errors import (
     StoreError,
     ToolArgumentsError,
     UnknownAgentError,
+    UnknownEventError,
     UnknownRunError,
     UsageError,
     WorkCancelledError,
@@ -72,7 +73,9 @@ from agentmesh.mesh.replaying import replay_run
 from agentmesh.mesh.resuming import resume
 from agentmesh.mesh.runner import run
 from agentmesh.mesh.runs import open_run, runs
+from agentmesh.mesh.sharing import export_run, import_run
 from agentmesh.sdk.agent import agent, handler, subscribe
+from agentmesh.sdk.changing import changed
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import ref
 from agentmesh.sdk.supervision import Down, Supervision
@@ -129,18 +132,22 @@ __all__ = [
     "Supervision",
     "ToolArgumentsError",
     "UnknownAgentError",
+    "UnknownEventError",
     "UnknownRunError",
     "UsageError",
     "WorkCancelledError",
     "agent",
     "audit_run",
+    "changed",
     "context",
     "continue_with",
     "effect",
     "endpoint",
+    "export_run",
     "handler",
     "http_client",
     "idempotency_key",
+    "import_run",
     "key_from_env",
     "llm",
     "log",

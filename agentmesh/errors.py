@@ -95,6 +95,10 @@ class UnknownRunError(AgentMeshError, LookupError):
     """No run of that id exists in the store."""
 
 
+class UnknownEventError(AgentMeshError, LookupError):
+    """The run has no such event: says which ones it has."""
+
+
 class RunExistsError(AgentMeshError):
     """A run of that id is in the store already."""
 

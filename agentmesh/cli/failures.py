@@ -13,6 +13,7 @@ from agentmesh.errors import (
     ResumeError,
     RunExistsError,
     UnknownAgentError,
+    UnknownEventError,
     UnknownRunError,
     UsageError,
 )
@@ -21,6 +22,7 @@ _USAGE = (
     UsageError,
     UnknownRunError,
     UnknownAgentError,
+    UnknownEventError,
     InvalidMessageError,
     RunExistsError,
     ResumeError,

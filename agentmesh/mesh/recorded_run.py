@@ -4,6 +4,8 @@
 module below: what they do is known there.
 """
 
+from agentmesh.causality.graph import Graph
+from agentmesh.causality.order import RunOrder
 from agentmesh.journal.files import Files
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
@@ -23,3 +25,27 @@ class RecordedRun(Run):
     def __init__(self, files: Files, path: str, info: RunInfo, store: Store) -> None:
         super().__init__(files, path, info)
         self.store = store
+        self._graph: Graph | None = None
+
+    def order(self) -> RunOrder:
+        """Return all events in one order that is the same each time, causes first.
+
+        Raises:
+            JournalDamagedError: A file is damaged, or the record contradicts itself.
+        """
+        return self.graph().order
+
+    def graph(self) -> Graph:
+        """Return what causes what; the whole run is read once for it.
+
+        Raises:
+            JournalDamagedError: A file is damaged, or the record contradicts itself.
+        """
+        if self._graph is None:
+            self._graph = Graph(RunOrder.of(self))
+        return self._graph
+
+    def close(self) -> None:
+        """Close the run's files; the next question opens them again, and sees what is new."""
+        self._graph = None
+        super().close()
