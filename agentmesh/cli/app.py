@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from agentmesh.cli import exit_codes, hash_seed
-from agentmesh.cli.commands import looking, running, surroundings
+from agentmesh.cli.commands import looking, running, sharing, surroundings
 from agentmesh.cli.failures import complain, exit_code_of
 from agentmesh.errors import AgentMeshError
 
@@ -84,10 +84,12 @@ def options(
 PANELS: dict[str, list[Callable[..., int]]] = {
     _START: [running.demo, running.run, running.resume],
     _LOOK: [looking.runs, looking.show, looking.log, looking.replay, looking.audit],
+    "Share": [sharing.export, sharing.import_],
 }
 for panel, functions in PANELS.items():
     for function in functions:
-        app.command(rich_help_panel=panel)(function)
+        words = function.__name__.rstrip("_").replace("_", "-")  # `import` can't name a function
+        app.command(words, rich_help_panel=panel)(function)
 models.command("serve")(surroundings.models_serve)
 models.command("list")(surroundings.models_list)
 app.add_typer(models, name="models", rich_help_panel=_OTHER)

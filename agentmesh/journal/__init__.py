@@ -8,6 +8,7 @@ The map, from the bytes upwards:
 - `records`: what is in a journal: events and command records, with the version.
 - `strings`: strings and bytes that are no valid UTF-8, without loss.
 - `redaction`: secrets become stable placeholders before anything is hashed or written.
+- `fields`: values of JSON fields with certain names, hidden at any depth.
 - `blobs`: large payloads, content-addressed.
 - `encoding`: the exact bytes of a record; what a replay compares.
 - `framing`: the byte layout of a log file: header, frames, checksums.
@@ -24,6 +25,9 @@ The map, from the bytes upwards:
 - `segments`, `segment_writer`: closed logs of a run that goes on, as Parquet, record by record.
 - `compaction`: which logs become such files when, and which files become one.
 - `parts`: all files that a run's events are in, read as one.
+- `packing`: a run as one file, `run.mesh`, which is read where it lies.
+- `rewriting`: a run's records with more redacted than when they were written.
+- `sharing`: runs that leave their store and come into another.
 - `query`: SQL over that table.
 - `run`: one run as its readers see it: steps, entries, table, SQL.
 """

@@ -16,7 +16,7 @@ import zstandard
 
 from agentmesh.errors import JournalDamagedError, JournalError
 from agentmesh.journal.files import Files, LocalFiles, join
-from agentmesh.journal.places import BLOBS
+from agentmesh.journal.places import BLOBS, unusable
 
 THRESHOLD = 64 * 1024
 """Payloads of more bytes than this go to the blob store. Part of the format: what a replay
@@ -81,15 +81,7 @@ class Blobs:
             JournalError: There is no such blob.
             JournalDamagedError: It is not what it was when it was stored.
         """
-        path = self._path(digest)
-        try:
-            packed = self._files.read(path)
-        except FileNotFoundError as error:
-            raise JournalError(
-                f"The payload {path} is missing.",
-                cause="Usually a run's directory was copied without its blobs folder.",
-                fix="Copy the folder too.",
-            ) from error
+        path, packed = self._packed(digest)
         try:
             content = _unpack(packed)
         except (zstandard.ZstdError, MemoryError) as error:
@@ -97,6 +89,30 @@ class Blobs:
         if digest_of(content) != digest:
             raise _damaged(path, "its content has another SHA-256 than its name")
         return content
+
+    def copy(self, digest: str, to: Path) -> None:
+        """Copy a content as it is stored, and check it.
+
+        Raises:
+            JournalError: There is no such blob.
+            JournalDamagedError: It is not what it was when it was stored.
+        """
+        self.get(digest)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(self._packed(digest)[1])
+
+    def _packed(self, digest: str) -> tuple[str, bytes]:
+        path = self._path(digest)
+        try:
+            return path, self._files.read(path)
+        except FileNotFoundError as error:
+            raise JournalError(
+                f"The payload {path} is missing.",
+                cause="Usually a run's directory was copied without its blobs folder.",
+                fix="Copy the folder too.",
+            ) from error
+        except OSError as error:
+            raise unusable(path, "can't be read", error) from error
 
     def _path(self, digest: str) -> str:
         if not _DIGEST.fullmatch(digest):

@@ -12,6 +12,8 @@ secret from its hash without the store's key. What counts as a secret:
   sequences, which it sees as what they stand for. Only strings are changed, never a
   quote, so that JSON stays JSON. A secret in a number is not found.
 * Whole values of HTTP headers with certain names.
+* Whole values of JSON fields with certain names, for who asks for that when a run is
+  exported: see `fields`.
 
 Theory of operation. A replay sees placeholders where the run saw secrets, and must
 compute the same digests: redacting is idempotent. Placeholders are never touched
@@ -30,6 +32,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from agentmesh.errors import UsageError
+from agentmesh.journal.fields import without_fields
 from agentmesh.journal.strings import bytes_to_text, loads, text_to_bytes
 
 SECRET_PREFIX = "am-secret:"  # noqa: S105 - names the mark, is no secret
@@ -93,6 +96,7 @@ class Redactor:
         patterns: Regular expressions; the first group is the secret, or all of the match.
         headers: Names of HTTP headers, in any case.
         key: Makes placeholders unguessable; one per store (see `Store.redactor`).
+        fields: Names of JSON fields whose values are secrets, at any depth.
 
     Raises:
         UsageError: A pattern is no regular expression.
@@ -103,8 +107,10 @@ class Redactor:
         patterns: Sequence[str] = DEFAULT_PATTERNS,
         headers: Iterable[str] = DEFAULT_HEADERS,
         key: bytes = b"",
+        fields: Iterable[str] = (),
     ) -> None:
         self.patterns = tuple(patterns)
+        self.fields = frozenset(fields)
         self.headers = frozenset(name.lower() for name in headers)
         self._key = key
         self._compiled = [_compile(pattern) for pattern in self.patterns]
@@ -117,12 +123,26 @@ class Redactor:
         """Names the key without giving it away: two runs compare only under one key."""
         return self._digest("agentmesh: name of this key")
 
+    def with_more(self, patterns: Iterable[str], fields: Iterable[str]) -> "Redactor":
+        """Return what redacts further secrets, too; itself, if there are none.
+
+        Raises:
+            UsageError: A pattern is no regular expression.
+        """
+        more = tuple(each for each in patterns if each not in self.patterns)
+        wider = self.fields.union(fields)
+        if not more and wider == self.fields:
+            return self
+        return Redactor((*self.patterns, *more), self.headers, self._key, wider)
+
     def json(self, data: bytes) -> bytes:
         """Return JSON with secrets replaced; the same object when there are none.
 
         Takes other bytes too, a piece of a stream, say. A secret that is cut in two by
         the end of a piece is not found.
         """
+        if self.fields:
+            data = without_fields(data, self.fields, self._hidden)
         for byte, company in self._filters:  # as `_suspicious`: a call costs as much as the loop
             if byte in data and company(data):
                 return self._thoroughly(data)
@@ -146,6 +166,9 @@ class Redactor:
     def placeholder(self, secret: str) -> str:
         """Return what stands for a secret."""
         return f"[redacted:{self._digest(secret)}]"
+
+    def _hidden(self, value: str) -> str:
+        return value if _PLACEHOLDER.fullmatch(value) else self.placeholder(value)
 
     def _digest(self, secret: str) -> str:
         data = secret.encode("utf-8", "surrogatepass")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from operator import itemgetter
@@ -63,6 +64,11 @@ class Run:
     def id(self) -> str:
         """The run's id."""
         return self.info.id
+
+    @property
+    def files(self) -> Files:
+        """Where the store is."""
+        return self._files
 
     @property
     def sealed(self) -> bool:
@@ -151,6 +157,18 @@ class Run:
         if steps is None:
             raise self._unknown_agent(address)
         return self._resolving(steps, resolve=resolve)
+
+    def count_steps(self, address: str) -> int:
+        """Return how many steps an agent has.
+
+        Raises:
+            UnknownAgentError: No such agent is in the run.
+            JournalDamagedError: A file is damaged.
+        """
+        count = self._parts().count(address)
+        if not count:
+            raise self._unknown_agent(address)
+        return count
 
     def entries(self, *, resolve: bool = False) -> Iterator[Recorded]:
         """Return all events and commands: by time, then by agent, then by step.
@@ -250,13 +268,8 @@ class Run:
         if parts.is_one:
             return
         path = join(self.path, SEALED)
-        read = {Path(log.name).name: log.size for log in parts.logs}
-        names = dict(parts.stored.logs) if parts.stored is not None else {}
-        for source in parts.sealed:
-            names |= source.logs
-        read |= parts.left
-        names |= read
-        columns = sealed_schema(names)
+        read = _lengths(parts)
+        columns = sealed_schema(_names(parts) | read)
         try:
             with self._files.building(path) as made:
                 write_sealed(made, parts.tables(columns, add_record), columns)
@@ -273,6 +286,26 @@ class Run:
             log = join(folder, name)
             if self._files.size(log) == size:
                 self._files.remove(log)
+
+    def seal_to(self, path: Path) -> None:
+        """Write the run as one Parquet file somewhere else; its own files stay as they are.
+
+        Raises:
+            JournalDamagedError: A file is damaged.
+            OSError: The file can't be written.
+        """
+        parts = self._parts()
+        if parts.is_one:
+            with self.files.open(join(self.path, SEALED)) as source, path.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+            return
+        columns = sealed_schema(self.logs())
+        write_sealed(path, parts.tables(columns, add_record), columns)
+
+    def logs(self) -> dict[str, int]:
+        """Return the names of the logs that the run was written to, and how long they were."""
+        parts = self._parts()
+        return _names(parts) | _lengths(parts)
 
     def _resolving(self, steps: Iterator[Step], *, resolve: bool) -> Iterator[Step]:
         for step in steps:
@@ -313,6 +346,19 @@ class Run:
             fix=f"List all {len(known)} with `agentmesh show {self.id}`.",
             agent=address,
         )
+
+
+def _lengths(parts: Parts) -> dict[str, int]:
+    """Return the names of the logs that are there, and how much of them was read."""
+    return {Path(log.name).name: log.size for log in parts.logs} | parts.left
+
+
+def _names(parts: Parts) -> dict[str, int]:
+    """Return the names of the logs that Parquet files were made from."""
+    names = dict(parts.stored.logs) if parts.stored is not None else {}
+    for source in parts.sealed:
+        names |= source.logs
+    return names
 
 
 _SHOWN_MAX = 5

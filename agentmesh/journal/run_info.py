@@ -54,6 +54,11 @@ class Redaction(msgspec.Struct, frozen=True):
     headers: tuple[str, ...] = ()
     key_id: str = ""
     """Names the key: see `Redactor.key_id`."""
+    fields: tuple[str, ...] = ()
+    """Names of JSON fields whose values are secrets: only of a run that was exported so."""
+    inputs: dict[str, int] = {}
+    """By agent: its first step whose event an export has redacted. From there on a handler
+    may see something else than it saw when the run was recorded."""
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from agentmesh.errors import (
 from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.files import ArrowFiles, Files, LocalFiles, join
 from agentmesh.journal.lease import driver_of
+from agentmesh.journal.packing import SUFFIX, PackedFiles
 from agentmesh.journal.places import INFO, unusable
 from agentmesh.journal.redaction import DEFAULT_HEADERS, DEFAULT_PATTERNS, Redactor
 from agentmesh.journal.run import Run
@@ -84,11 +85,7 @@ class Store:
             StoreError: The store can't be written.
             UsageError: The id can't be a directory's name.
         """
-        path = self._path(info.id)
-        try:
-            self._claim(path, info.id)
-        except OSError as error:
-            raise unusable(path, "can't be made", error) from error
+        path = self.claim(info.id)
         directory = RunDirectory(self.files, path, info, self._spool_of(info.id))
         directory.save(replace(info, created_at_ns=info.created_at_ns or time.time_ns()))
         return directory
@@ -106,7 +103,8 @@ class Store:
         """Open a run for reading.
 
         Args:
-            name: Its id or the start of it, the path of its directory, or `latest`.
+            name: Its id or the start of it, the path of its directory or of a packed run
+                (`run.mesh`), or `latest`.
 
         Raises:
             UnknownRunError: There is no such run, or several ids start like this.
@@ -119,7 +117,8 @@ class Store:
         """Find a run: where it is stored, its directory there, and what `run.json` says.
 
         Args:
-            name: Its id or the start of it, the path of its directory, or `latest`.
+            name: Its id or the start of it, the path of its directory or of a packed run
+                (`run.mesh`), or `latest`.
 
         Raises:
             UnknownRunError: There is no such run, or several ids start like this.
@@ -155,15 +154,21 @@ class Store:
         self,
         patterns: Sequence[str] = DEFAULT_PATTERNS,
         headers: Iterable[str] = DEFAULT_HEADERS,
+        fields: Iterable[str] = (),
     ) -> Redactor:
         """Return what replaces secrets in this store's runs, with the store's key."""
-        return Redactor(patterns, headers, self.key())
+        return Redactor(patterns, headers, self.key(), fields)
 
     def redactor_for(self, info: RunInfo) -> Redactor:
-        """Return what replaces secrets in a run: with the patterns the run was made with."""
-        return self.redactor(
-            info.redaction.patterns or DEFAULT_PATTERNS, info.redaction.headers or DEFAULT_HEADERS
-        )
+        """Return what replaces secrets in a run: with the patterns the run was made with.
+
+        Where there is no store, as where a packed run was brought to, none is made.
+        """
+        said = info.redaction
+        patterns, headers = said.patterns or DEFAULT_PATTERNS, said.headers or DEFAULT_HEADERS
+        if not self.files.exists(self.root):
+            return Redactor(patterns, headers, fields=said.fields)
+        return self.redactor(patterns, headers, said.fields)
 
     def key(self) -> bytes:
         """Return the store's key; made once.
@@ -183,6 +188,21 @@ class Store:
         except (OSError, ValueError) as error:
             raise unusable(path, "can't be used", error) from error
 
+    def claim(self, run_id: str) -> str:
+        """Make the directory of a run that comes from elsewhere; return its path.
+
+        Raises:
+            RunExistsError: A run of that id is there.
+            StoreError: The store can't be written.
+            UsageError: The id can't be a directory's name.
+        """
+        path = self._path(run_id)
+        try:
+            self._claim(path, run_id)
+        except OSError as error:
+            raise unusable(path, "can't be made", error) from error
+        return path
+
     def _claim(self, path: str, run_id: str) -> None:
         if self.files.local:
             Path(self.root).mkdir(parents=True, exist_ok=True)
@@ -194,11 +214,16 @@ class Store:
             raise _exists(self.files, run_id, path)
 
     def _find(self, name: str) -> tuple[Files, str]:
-        if "/" in name or os.sep in name:
+        if "/" in name or os.sep in name or name.endswith(SUFFIX):
             path = Path(name).expanduser()
             if (path / INFO).is_file():
                 return LocalFiles(), str(path)
-            raise self._unknown(name)
+            if path.is_file():
+                return PackedFiles(path), str(path)
+            if name.endswith(SUFFIX) and "/" in name:
+                raise _no_file(name)
+            if "/" in name or os.sep in name:
+                raise self._unknown(name)
         if name == LATEST:
             runs = self.list_runs()
             if not runs:
@@ -211,6 +236,8 @@ class Store:
             matching = [run_id for run_id in self._ids() if run_id.startswith(name)]
             if len(matching) == 1:
                 return self.files, self._path(matching[0])
+        if name.endswith(SUFFIX):
+            raise _no_file(name)
         raise self._unknown(name)
 
     def _ids(self) -> list[str]:
@@ -320,6 +347,15 @@ def _read_info(files: Files, path: str) -> bytes:
         ) from error
     except OSError as error:
         raise unusable(path, "can't be read", error) from error
+
+
+def _no_file(name: str) -> UnknownRunError:
+    return UnknownRunError(
+        f"There is no file {name}.",
+        cause=f"A name that ends with {SUFFIX} is a run that `agentmesh export` packed.",
+        fix="Check the path; runs in the store are listed with `agentmesh runs`.",
+        run=name,
+    )
 
 
 def _exists(files: Files, run_id: str, path: str) -> RunExistsError:

@@ -17,9 +17,25 @@ from agentmesh.kernel.turn import Turn
 
 def effect_key(address: str, turn: Turn, kind: str, name: str, request: bytes) -> str:
     """Return the key of the next effect with this request in a turn, 32 hex digits."""
-    digest = blake2b(request, digest_size=16).hexdigest()
-    same = f"{kind}\x1f{name}\x1f{digest}"
-    identity = f"{address}\x1f{turn.message}\x1f{same}\x1f{turn.occurrence(same)}"
+    same = sameness(kind, name, request)
+    return key_of_effect(address, turn.message, same, turn.occurrence(same))
+
+
+def sameness(kind: str, name: str, request: bytes) -> str:
+    """Return what effects have in common that ask for the same."""
+    return f"{kind}\x1f{name}\x1f{blake2b(request, digest_size=16).hexdigest()}"
+
+
+def key_of_effect(address: str, message: str, same: str, occurrence: int) -> str:
+    """Return an effect's key from its parts.
+
+    Args:
+        address: Who asks.
+        message: Id of the message that caused the turn.
+        same: See `sameness`.
+        occurrence: How many effects of the turn asked for the same before.
+    """
+    identity = f"{address}\x1f{message}\x1f{same}\x1f{occurrence}"
     return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
