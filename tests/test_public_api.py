@@ -58,6 +58,7 @@ PUBLIC = [
     "WorkCancelledError",
     "agent",
     "audit_run",
+    "changed",
     "context",
     "continue_with",
     "effect",

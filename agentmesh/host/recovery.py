@@ -11,7 +11,7 @@ noted what each of them begins to handle for the first time (`attempts`), and af
 have ended there, the message is a dead letter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -184,7 +184,7 @@ class _Recovery:
             rewrites = rewrites or event is not step.event
             if rewrites:  # what a later log has of an agent takes the place of all from there on
                 self._log.event(address, step.number, event)
-            issued = self._handle(found, event)
+            issued = self._handle(found, event, step.commands if step.handled else None)
             found.resident.steps = step.number + 1
             if not step.handled:  # the earlier life ended before it could write this
                 self._note_first_time(address, found, step.number, issued)
@@ -204,10 +204,12 @@ class _Recovery:
         self._condemned[address, step.number] = condemned
         return condemned
 
-    def _handle(self, found: _Restored, event: Event) -> list[Command]:
+    def _handle(
+        self, found: _Restored, event: Event, recorded: Sequence[Command] | None = None
+    ) -> list[Command]:
         self.handled += 1
         cell: Cell = found.resident.cell
-        issued = cell.handle(event)
+        issued = cell.repeat(event, recorded)
         if isinstance(event, Delivered):
             found.resident.seen[event.envelope.src] = event.envelope.n
         for command in issued:

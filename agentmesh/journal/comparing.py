@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agentmesh.journal.encoding import BodyEncoder, comparable_record
 from agentmesh.journal.records import CommandRecord
-from agentmesh.kernel.commands import Command
+from agentmesh.kernel.commands import Command, is_mark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,22 @@ class Difference:
 def first_difference(
     encoder: BodyEncoder, recorded: Sequence[CommandRecord], replayed: Sequence[Command]
 ) -> Difference | None:
-    """Return the first difference between a step's commands, or None."""
+    """Return the first difference between a step's commands, or None.
+
+    A recorded mark of a change (`am.changed`) that today's code does not ask about any more
+    is none: it took the new path, which is all the code has now.
+    """
+    found = _first_difference(encoder, recorded, replayed)
+    if found is None or not any(map(is_mark, recorded)):
+        return found
+    asked = [encoder.command_record(one) for one in replayed if is_mark(one)]
+    kept = [one for one in recorded if not is_mark(one) or one in asked]
+    return found if len(kept) == len(recorded) else _first_difference(encoder, kept, replayed)
+
+
+def _first_difference(
+    encoder: BodyEncoder, recorded: Sequence[CommandRecord], replayed: Sequence[Command]
+) -> Difference | None:
     for index, command in enumerate(replayed):
         if index >= len(recorded):
             return Difference(index=index, recorded=None, replayed=command)

@@ -13,7 +13,7 @@ to its own cell, where it waits like any other: in between the cell may be at re
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 
 from agentmesh.errors import (
@@ -96,6 +96,20 @@ class Cell(Monitored):
         if self.state == lifecycle.STOPPED:
             self._wind_up()
         return self.take_out()
+
+    def repeat(self, event: events.Event, recorded: Sequence[Command] | None) -> list[Command]:
+        """Let an event happen that has happened before.
+
+        Args:
+            event: The next event of this cell.
+            recorded: What was issued then: where code has changed since, it says which path
+                was taken. None where that is not known.
+        """
+        self.recorded = recorded
+        try:
+            return self.handle(event)
+        finally:
+            self.recorded = None
 
     def close(self) -> None:
         """End everything where it stands, without a trace: the driver lets go of the cell.

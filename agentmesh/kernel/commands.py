@@ -101,4 +101,13 @@ class FinishTurn(Command, frozen=True, tag="finish_turn"):
     """Never compared: the formatted traceback."""
 
 
+MARK = "am.changed"
+"""Text of the log line that says that a turn took the new path of a change in its code."""
+
+
+def is_mark(command: Command) -> bool:
+    """Tell whether a command says that a turn took the new path of a change."""
+    return type(command) is Log and command.event == MARK and command.level == "debug"
+
+
 AnyCommand = Send | StartEffect | CancelEffect | StartTimer | CancelTimer | Log | FinishTurn

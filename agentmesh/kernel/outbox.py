@@ -4,7 +4,7 @@ What is started and taken back while the same event is handled leaves no trace:
 nobody outside has heard of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from agentmesh.errors import RunawayTurnError
 from agentmesh.kernel import commands
@@ -24,11 +24,13 @@ IssueId = tuple[int, int]
 class Outbox:
     """Base of a cell: what it issues."""
 
-    __slots__ = ("_fresh", "_out", "_withdrawn", "on_command")
+    __slots__ = ("_fresh", "_out", "_withdrawn", "on_command", "recorded")
 
     def __init__(self) -> None:
         self.on_command: Callable[[Command], None] | None = None
         """Called with each command as it is issued: how a replay finds the source line."""
+        self.recorded: Sequence[Command] | None = None
+        """What was issued when the event happened that happens again now; None for a new one."""
         self._out: list[Command] | None = None  # between events: none
         self._fresh: dict[IssueId, int] | None = None
         self._withdrawn = False

@@ -101,6 +101,24 @@ class Scope(Outbox):
         turn = self.turn_here()
         self.issue(commands.Log(turn.number if turn else 0, level, event, fields))
 
+    def takes_new_path(self, change: bytes) -> bool:
+        """Tell whether the current turn takes the new path of a change, and note that it does.
+
+        New events take it. One that happens again takes it if it did so when it was recorded.
+
+        Args:
+            change: Its name, as a JSON object.
+        """
+        turn = self.current()
+        turn.marks = marks = {} if turn.marks is None else turn.marks
+        if change not in marks:
+            mark = commands.Log(turn.number, "debug", commands.MARK, change)
+            marks[change] = self.recorded is None or mark in self.recorded
+            if marks[change]:
+                self.check_room()
+                self.issue(mark)
+        return marks[change]
+
     def report(self, what: str, error: BaseException | None) -> None:
         """Log what asyncio could not deliver to anybody."""
         turn = self.turn_here()

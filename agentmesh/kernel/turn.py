@@ -28,6 +28,7 @@ class Turn:
         "failure",
         "finished",
         "issued",
+        "marks",
         "message",
         "number",
         "occurrences",
@@ -65,6 +66,8 @@ class Turn:
         """Whether `FinishTurn` was issued."""
         self.occurrences: dict[str, int] | None = None
         """How often each effect request was issued: tells equal requests apart."""
+        self.marks: dict[bytes, bool] | None = None
+        """Whether it takes the new path of a change, by the change; decided once."""
         self.tasks: list[AgentTask[Any]] | None = None
         """Tasks the handler created, oldest first; some of those that are done may be missing."""
         self.random: KeyedRandom | None = None

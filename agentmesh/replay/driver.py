@@ -20,6 +20,7 @@ from agentmesh.kernel.commands import Command, FinishTurn, Send
 from agentmesh.kernel.events import Delivered
 from agentmesh.replay.compare import as_data, opened, pointer
 from agentmesh.replay.divergence import Divergence, Today, causes
+from agentmesh.replay.feeding import feed
 from agentmesh.replay.source import issuer
 from agentmesh.sdk.program import RunContext
 from agentmesh.sdk.resolve import new_cell
@@ -118,8 +119,7 @@ class Replayer:
         report.agents += 1
         cell = self.new_cell(address)
         for step in self.run.steps(address):
-            issued = cell.handle(step.event)
-            cell.forget_performers()
+            issued = feed(cell, step)
             report.events += 1
             report.commands += len(issued)
             report.turns += sum(type(command) is FinishTurn for command in issued)

@@ -14,6 +14,7 @@ from agentmesh import errors
 from agentmesh.journal.records import Step
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.commands import Command
+from agentmesh.replay.feeding import feed
 
 _PROGRAM = "cli/support_desk.py"
 """The one file of this package that is a user's program: the demo's."""
@@ -38,8 +39,7 @@ def issuer(cell: Cell, steps: Iterable[Step], step: int, index: int) -> list[str
     for recorded in steps:
         if recorded.number == step:
             return _watch(cell, recorded, index)
-        cell.handle(recorded.event)
-        cell.forget_performers()
+        feed(cell, recorded)
     return []
 
 
@@ -51,7 +51,7 @@ def _watch(cell: Cell, step: Step, index: int) -> list[str]:
         stacks.append(_user_frames(sys._getframe(2)))
 
     cell.on_command = look
-    cell.handle(step.event)
+    feed(cell, step)
     # A command taken back within its own step was seen but not issued, so the place
     # may be off by those; the stack is then that of a neighbour in the same step.
     return stacks[min(index, len(stacks) - 1)] if stacks else []
@@ -61,10 +61,15 @@ def _user_frames(frame: FrameType | None) -> list[str]:
     frames = []
     while frame is not None:
         file = frame.f_code.co_filename
-        library = file.startswith((_STDLIB, "<")) and not file.startswith(_SITE)
-        if not library and (not file.startswith(_OWN) or file.endswith(_PROGRAM)):
+        if is_program(file):
             frames.append(f"{file}:{frame.f_lineno} in {frame.f_code.co_name}")
         if file.startswith(_OWN) and frame.f_code.co_name == "drain":
             break
         frame = frame.f_back
     return frames[::-1]
+
+
+def is_program(file: str) -> bool:
+    """Tell whether a file is neither agentmesh's nor the standard library's."""
+    library = file.startswith((_STDLIB, "<")) and not file.startswith(_SITE)
+    return not library and (not file.startswith(_OWN) or file.endswith(_PROGRAM))
