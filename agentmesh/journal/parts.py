@@ -25,7 +25,7 @@ from agentmesh.journal.reading import LogReader, damaged
 from agentmesh.journal.records import Recorded, Step
 from agentmesh.journal.sealing import Sealed
 from agentmesh.journal.segments import SUFFIX, SealedLogs, agents_of, whole_until
-from agentmesh.journal.sources import LogSource, MemorySegment, Segment, merged_steps
+from agentmesh.journal.sources import LogSource, MemorySegment, Segment, count_steps, merged_steps
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,16 +103,29 @@ class Parts:
             address: The agent.
             start: The first step that is wanted.
         """
-        segments: list[Segment] = [
-            log.segments[address] for log in self.logs if address in log.segments
-        ]
-        for source in self.sealed:
-            segments += source.segments(address)
+        segments = self._segments(address)
         if self.stored is not None and address in self.stored.agents:
             if not segments:
                 return self.stored.steps(address, start)
             segments.append(MemorySegment(self.stored.steps(address)))
         return merged_steps(address, segments, self._path, start) if segments else None
+
+    def count(self, address: str) -> int:
+        """Return how many steps an agent has; 0 if there is no such agent."""
+        stored = self.stored if self.stored and address in self.stored.agents else None
+        last = stored.last_step(address) if stored else -1
+        segments = self._segments(address)
+        if stored and segments:
+            return count_steps([MemorySegment(stored.steps(address)), *segments])
+        return count_steps(segments) if segments else last + 1
+
+    def _segments(self, address: str) -> list[Segment]:
+        segments: list[Segment] = [
+            log.segments[address] for log in self.logs if address in log.segments
+        ]
+        for source in self.sealed:
+            segments += source.segments(address)
+        return segments
 
     def tables(self, schema: pa.Schema, finish: Finish | None = None) -> Iterator[Any]:
         """Yield all rows of the run, sorted by agent and step, as tables and record batches.

@@ -162,6 +162,17 @@ class Sealed:
         if step is not None:
             yield replace(step, commands=tuple(commands))
 
+    def last_step(self, address: str) -> int:
+        """Return the number of an agent's last step."""
+        first, count = self.agents[address]
+        row, start = first + count - 1, 0
+        for group in range(self._file.num_row_groups):
+            end = start + self._file.metadata.row_group(group).num_rows
+            if row < end:
+                return cast("int", self._columns(["step"], group)["step"][row - start].as_py())
+            start = end
+        raise AssertionError  # the agent's rows are in the file
+
     def entries(self) -> Iterator[Recorded]:
         """Yield all events and commands: by time, then by agent, then by step.
 

@@ -206,6 +206,11 @@ def merged_steps(
         yield plan.step(number)
 
 
+def count_steps(segments: Iterable[Segment]) -> int:
+    """Return how many steps one agent has, in whatever the run's sources have of it."""
+    return _Plan(sorted(segments, key=lambda each: each.order)).end
+
+
 class _Plan:
     """Which record is right about each step: some sixteen bytes a step.
 
