@@ -115,6 +115,34 @@ class Graph:
             waiting += [effect for other, effect in found.items() if effect < lows[other]]
         return Cone(self.order, lows, highs)
 
+    def latest_known(self, place: int, agent: int, floor: int) -> int:
+        """Return the place of the last event of an agent that is in the past of another event.
+
+        Args:
+            place: The place of the other event.
+            agent: The agent's number.
+            floor: A place of the agent; where no event from there on is, the one before it is
+                returned. What came before `floor` in run order is not looked at.
+        """
+        order, index = self.order, self.order.index
+        oldest = order.number_at(floor)
+        found = floor - 1
+        reached: dict[int, int] = {}  # how far each agent was looked through, by agent
+        waiting = [place]
+        while waiting:
+            last = waiting.pop()
+            other = index.agent_at(last)
+            if other == agent:
+                found = max(found, last)
+                continue
+            one, until = last, reached.get(other, -1)
+            reached[other] = max(until, last)
+            while one > until and one >= index.first[other] and order.number_at(one) > oldest:
+                if (cause := index.causes[one]) != NOBODY:
+                    waiting.append(cause)
+                one -= 1
+        return found
+
     def happens_before(self, one: EventRef, other: EventRef) -> bool:
         """Tell whether an event can have influenced another.
 

@@ -6,6 +6,9 @@ module below: what they do is known there.
 
 from agentmesh.causality.graph import Graph
 from agentmesh.causality.order import RunOrder
+from agentmesh.causality.references import Named
+from agentmesh.causality.trees import EVENTS_MAX, Tree, effects_of, why
+from agentmesh.causality.waits import Waits, waits
 from agentmesh.journal.files import Files
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
@@ -44,6 +47,43 @@ class RecordedRun(Run):
         if self._graph is None:
             self._graph = Graph(RunOrder.of(self))
         return self._graph
+
+    def why(self, event: Named, *, limit: int = EVENTS_MAX) -> Tree:
+        """Return what an event came from, as a tree of the nearest causes.
+
+        Args:
+            event: `Writer/w1@118`, (agent, step), or a number of the run order.
+            limit: How many events at most.
+
+        Raises:
+            UnknownAgentError: The run has no such agent.
+            UnknownEventError: The run has no such event.
+        """
+        return why(self, self.graph(), self.order().find(event), limit)
+
+    def effects_of(self, event: Named, *, limit: int = EVENTS_MAX) -> Tree:
+        """Return what came of an event, as a tree of the nearest effects.
+
+        Args:
+            event: `Writer/w1@118`, (agent, step), or a number of the run order.
+            limit: How many events at most.
+
+        Raises:
+            UnknownAgentError: The run has no such agent.
+            UnknownEventError: The run has no such event.
+        """
+        return effects_of(self, self.graph(), self.order().find(event), limit)
+
+    def waits(self, *agents: str) -> Waits:
+        """Return who waited for whom, the longest first.
+
+        Args:
+            agents: Addresses of those whose waits are wanted; all for none.
+
+        Raises:
+            UnknownAgentError: The run has no such agent.
+        """
+        return waits(self, agents)
 
     def close(self) -> None:
         """Close the run's files; the next question opens them again, and sees what is new."""

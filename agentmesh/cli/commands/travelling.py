@@ -1,0 +1,68 @@
+"""Commands that go back to any moment of a recorded run, and find the one to go to."""
+
+from typing import Annotated
+
+import typer
+
+from agentmesh.cli import completion
+from agentmesh.cli.parameters import AgentsOption, JsonOption, RunArgument, StoreOption
+
+OfRunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Id of a run or the start of it, its directory, or `latest`.",
+        autocompletion=completion.run_ids,
+    ),
+]
+EventArgument = Annotated[
+    str,
+    typer.Argument(metavar="EVENT", help="`AGENT@STEP`, as in Writer/w1@118; or its number."),
+]
+LimitOption = Annotated[
+    int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many at most.")
+]
+
+
+def why(
+    *,
+    run: OfRunArgument,
+    event: EventArgument,
+    limit: LimitOption = 20,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Tell what an event came from: the messages, effects and earlier events behind it."""
+    from agentmesh.cli import causes_command
+
+    return causes_command.why(run, event, store=store, limit=limit, as_json=json)
+
+
+def effects_of(
+    *,
+    run: OfRunArgument,
+    event: EventArgument,
+    limit: LimitOption = 20,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Tell what came of an event, in all agents."""
+    from agentmesh.cli import causes_command
+
+    return causes_command.effects_of(run, event, store=store, limit=limit, as_json=json)
+
+
+def waits(
+    *,
+    run: RunArgument = "latest",
+    agent: AgentsOption = None,
+    limit: LimitOption = 10,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Tell who waited for whom, and how long."""
+    from agentmesh.cli import waits_command
+
+    return waits_command.waits(
+        run, agents=tuple(agent or ()), store=store, limit=limit, as_json=json
+    )
