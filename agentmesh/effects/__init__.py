@@ -5,7 +5,7 @@ live driver awaits on the host's own asyncio loop, outside the handler. A replay
 the data and never calls the performer. The map, from the bottom:
 
 - `recorded`: where a handler issues an effect; requests in canonical form.
-- `threads`, `attempts`, `failures`: blocking functions, timeouts, retries, errors that
+- `threads`, `limits`, `attempts`, `failures`: blocking functions, timeouts, retries, errors that
   say what failed.
 - `tool_scope`, `tool_signature`, `tools`: `@tool`. `call`: `effect(fn, ...)`.
 - `settings`, `keys`, `endpoints`: which model, where, and whose key; keys stay outside

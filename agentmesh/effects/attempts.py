@@ -15,8 +15,9 @@ from typing import Any, cast
 
 from agentmesh.effects import tool_scope
 from agentmesh.effects.failures import failed
+from agentmesh.effects.limits import Limit
 from agentmesh.effects.threads import in_thread, place
-from agentmesh.effects.tool_scope import ToolContext
+from agentmesh.effects.tool_scope import Scope, ToolContext
 from agentmesh.errors import AgentMeshError, type_name
 
 WAIT_FIRST_SECONDS = 0.1
@@ -36,7 +37,7 @@ class Policy:
     """Attempts after the first."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: that makes it three times as slow to make
 class Call:
     """A function with its arguments, as a performer runs it."""
 
@@ -45,10 +46,13 @@ class Call:
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    asynchronous: bool | None = None
+    """Whether calling the function makes a coroutine; None if nobody has looked yet."""
 
     async def run(self) -> object:
         """Run it: coroutines here, anything else in a thread."""
-        if is_async(self.function):
+        known = self.asynchronous
+        if is_async(self.function) if known is None else known:
             return await self.function(*self.args, **self.kwargs)
         async with place():
             result = await in_thread(self._blocking, getattr(self.function, "__name__", "call"))
@@ -66,8 +70,16 @@ def is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
-async def perform(call: Call, policy: Policy, context: ToolContext, emit: Emit) -> object:
+async def perform(
+    call: Call, policy: Policy, gather: Callable[[], ToolContext], emit: Emit
+) -> object:
     """Try a call until it succeeds or its retries are used up.
+
+    Args:
+        call: What to try.
+        policy: How long, and how often.
+        gather: Returns what the function may know of the call, in its first attempt.
+        emit: Takes a piece for each attempt that failed and is followed by another.
 
     Raises:
         Exception: What the last attempt raised, with call and attempts in its text.
@@ -77,33 +89,41 @@ async def perform(call: Call, policy: Policy, context: ToolContext, emit: Emit) 
     async def attempt() -> object:
         nonlocal done
         done += 1
-        token = tool_scope.enter(context.retried(done))
         try:
-            return await _limited(call, policy.timeout_seconds)
+            return await _attempt(call, policy, Scope(gather, done))
         except Exception as error:
             if done <= policy.retries and worth_repeating(error):
                 emit(_failed_attempt(done, error))
             raise
-        finally:
-            tool_scope.leave(token)
 
     try:
-        return await (_retried(attempt, policy.retries) if policy.retries else attempt())
+        if policy.retries:
+            return await _retried(attempt, policy.retries)
+        done = 1
+        return await _attempt(call, policy, Scope(gather))
     except asyncio.CancelledError:
         raise
     except BaseException as error:
         raise failed(call.what(), done, error) from error
 
 
-async def _limited(call: Call, seconds: float | None) -> object:
-    if seconds is None:
-        return await call.run()
-    limit = asyncio.timeout(seconds)
+async def _attempt(call: Call, policy: Policy, scope: Scope) -> object:
+    token = tool_scope.enter(scope)
     try:
-        async with limit:
+        if policy.timeout_seconds is None:
             return await call.run()
+        return await _limited(call, policy.timeout_seconds)
+    finally:
+        tool_scope.leave(token)
+
+
+async def _limited(call: Call, seconds: float) -> object:
+    end = asyncio.get_running_loop().time() + seconds
+    limit = Limit(lambda: end - asyncio.get_running_loop().time())
+    try:
+        return await limit.hold(call.run())
     except TimeoutError as error:
-        if not limit.expired():
+        if not limit.expired:
             raise  # the function's own
         message = f"an attempt took longer than the timeout of {seconds:g} s"
         raise TimeoutError(message) from error

@@ -10,10 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from agentmesh.effects import attempts, failures, recorded, tool_scope
 from agentmesh.effects.attempts import Call, Emit, Policy
+from agentmesh.effects.tool_scope import ToolContext
 from agentmesh.effects.tools import context_of, spec_of
 from agentmesh.errors import DefinitionError, EffectError, ToolArgumentsError
 from agentmesh.kernel.cell import Cell
-from agentmesh.kernel.pending import Pending
 from agentmesh.sdk import message
 from agentmesh.sdk.signature import adapter_of, name_of
 
@@ -79,18 +79,17 @@ async def _recorded(
         return f"Function {failures.summary(name, recorded.run_of(cell).redactor.json(arguments))}"
 
     call = Call(what=shown, function=fn, args=args, kwargs=kwargs)
-    issued: list[Pending[bytes]] = []
-    deadline = cell.current().deadline
+
+    def gather() -> ToolContext:
+        return context_of(cell, name, pending)
 
     async def perform(emit: Emit) -> bytes:
-        context = context_of(cell, name, issued[0], deadline)
-        result = await attempts.perform(call, Policy(), context, emit)
+        result = await attempts.perform(call, _ONCE, gather, emit)
         return _encode_result(name, result, returns, declared)
 
     request = recorded.object_of({"function": recorded.encode_text(name), "arguments": arguments})
     pending = recorded.issue(cell, KIND, name, request, perform)
-    issued.append(pending)
-    return message.decode(await pending.future, returns or _ANY)
+    return message.decode(await pending, returns or _ANY)
 
 
 def _name_of(fn: Callable[..., Any]) -> str:
@@ -203,4 +202,5 @@ def _check_plain(value: object) -> None:
         raise TypeError(message_)
 
 
+_ONCE = Policy()
 _ANY: TypeAdapter[object] = TypeAdapter(typing.Any)

@@ -22,6 +22,7 @@ from agentmesh.sdk import message
 from agentmesh.sdk.program import RunContext
 
 JSON_SCALARS = (str, int, float, bool, type(None))
+_SCALARS = frozenset(JSON_SCALARS)
 
 
 def cell_here() -> Cell | None:
@@ -81,8 +82,8 @@ def canonical(value: object, adapter: TypeAdapter[object] | None = None) -> byte
     Raises:
         ValueError: The value can't be written as JSON.
     """
-    plain = adapter.dump_python(value) if adapter is not None else value
-    if not _has_sets(plain):
+    plain = adapter.serializer.to_python(value) if adapter is not None else value
+    if type(plain) in _SCALARS or not _has_sets(plain):
         return message.encode(value, adapter)
     ordered = _ordered(plain)
     return json.dumps(ordered, ensure_ascii=True, separators=(",", ":")).encode()

@@ -2,6 +2,7 @@
 
 import contextvars
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -39,7 +40,30 @@ class ToolContext:
         return self if attempt == self.attempt else replace(self, attempt=attempt)
 
 
-_CURRENT: contextvars.ContextVar[ToolContext] = contextvars.ContextVar("agentmesh_tool")
+class Scope:
+    """One attempt of one call; what is known of it is gathered when the tool asks.
+
+    Args:
+        gather: Returns what is known of the call, in its first attempt.
+        attempt: Which attempt it is, from 1.
+    """
+
+    __slots__ = ("_attempt", "_context", "_gather")
+
+    def __init__(self, gather: Callable[[], ToolContext], attempt: int = 1) -> None:
+        self._gather = gather
+        self._attempt = attempt
+        self._context: ToolContext | None = None
+
+    @property
+    def context(self) -> ToolContext:
+        """What the tool may know."""
+        if self._context is None:
+            self._context = self._gather().retried(self._attempt)
+        return self._context
+
+
+_CURRENT: contextvars.ContextVar[Scope] = contextvars.ContextVar("agentmesh_tool")
 
 
 def tool_context() -> ToolContext:
@@ -62,7 +86,7 @@ def _context(asked: str) -> ToolContext:
             "a thread that the tool starts itself does not inherit it.",
             fix="Call it in the tool and hand the value on.",
         )
-    return found
+    return found.context
 
 
 def idempotency_key() -> str:
@@ -79,17 +103,20 @@ def idempotency_key() -> str:
     return _context("am.idempotency_key()").idempotency_key
 
 
-def enter(context: ToolContext) -> contextvars.Token[ToolContext]:
-    """Make a context the current one; `leave` undoes it."""
-    return _CURRENT.set(context)
+def enter(scope: Scope) -> contextvars.Token[Scope]:
+    """Make a scope the current one; `leave` undoes it."""
+    return _CURRENT.set(scope)
 
 
-def leave(token: contextvars.Token[ToolContext]) -> None:
+def leave(token: contextvars.Token[Scope]) -> None:
     """Undo `enter`."""
     _CURRENT.reset(token)
 
 
-def outside_any_run(tool: str) -> ToolContext:
-    """Return the context of a tool called by plain code; inside a tool, the outer one."""
-    found = _CURRENT.get(None)
-    return found or ToolContext(tool=tool, key=uuid.uuid4().hex, idempotency_key=uuid.uuid4().hex)
+def outside_any_run(tool: str) -> Scope:
+    """Return the scope of a tool called by plain code; inside a tool, the outer one."""
+
+    def gather() -> ToolContext:
+        return ToolContext(tool=tool, key=uuid.uuid4().hex, idempotency_key=uuid.uuid4().hex)
+
+    return _CURRENT.get(None) or Scope(gather)

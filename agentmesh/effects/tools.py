@@ -41,6 +41,8 @@ class ToolSpec:
     signature: ToolSignature
     policy: Policy
     idempotent: bool
+    asynchronous: bool
+    """Whether calling the function makes a coroutine."""
 
 
 class Tool(Protocol[P, R_co]):
@@ -140,6 +142,7 @@ def _define(
             retries=retries,
         ),
         idempotent=idempotent,
+        asynchronous=attempts.is_async(function),
     )
 
     @functools.wraps(function)
@@ -204,7 +207,8 @@ async def call_recorded(cell: Cell, spec: ToolSpec, arguments: dict[str, object]
         spec: The tool.
         arguments: Checked, by name.
     """
-    encoded = spec.signature.encode(arguments)
+    signature = spec.signature
+    encoded = signature.encode(arguments)
     parts = {"tool": recorded.encode_name(spec.name), "arguments": encoded}
     if not spec.idempotent:
         parts["idempotent"] = b"false"
@@ -212,30 +216,33 @@ async def call_recorded(cell: Cell, spec: ToolSpec, arguments: dict[str, object]
     def shown() -> str:
         return f"Tool {failures.summary(spec.name, recorded.run_of(cell).redactor.json(encoded))}"
 
-    call = Call(what=shown, function=spec.function, args=(), kwargs=arguments)
-    issued: list[Pending[bytes]] = []
+    def gather() -> ToolContext:
+        return context_of(cell, spec.name, pending)
 
     async def perform(emit: Emit) -> bytes:
-        context = context_of(cell, spec.name, issued[0], deadline)
-        result = await attempts.perform(call, spec.policy, context, emit)
-        return spec.signature.encode_result(result)
+        call = Call(
+            what=shown,
+            function=spec.function,
+            args=(),
+            kwargs=arguments,
+            asynchronous=spec.asynchronous,
+        )
+        return signature.encode_result(await attempts.perform(call, spec.policy, gather, emit))
 
-    deadline = cell.current().deadline
     request = recorded.object_of(parts)
     pending = recorded.issue(cell, KIND, spec.name, request, perform, idempotent=spec.idempotent)
-    issued.append(pending)
-    return message.decode(await pending.future, spec.signature.returns)
+    return message.decode(await pending, signature.returns)
 
 
-def context_of(cell: Cell, tool: str, effect: Pending[bytes], deadline: int) -> ToolContext:
+def context_of(cell: Cell, tool: str, effect: Pending[bytes]) -> ToolContext:
     """Return what a tool may know of a call that a cell issued.
 
     Args:
         cell: Which agent.
         tool: Name of the tool or function.
         effect: The call.
-        deadline: Nanoseconds since the epoch; 0 for none.
     """
+    deadline = effect.turn.deadline
     return ToolContext(
         tool=tool,
         key=effect.key,

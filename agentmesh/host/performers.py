@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextvars import Context
 
+from agentmesh.effects.limits import Limit
 from agentmesh.errors import DeadlineExceededError, describe, traceback_of
 from agentmesh.kernel.commands import StartEffect
 from agentmesh.kernel.events import EffectFailed, EffectFinished, EffectStreamed, Event
@@ -36,12 +37,11 @@ class Performers:
     def start(self, address: str, command: StartEffect, perform: Performer) -> None:
         """Perform an effect; its end is injected. What comes too late is not begun."""
         effect = (address, command.turn, command.n)
-        left = self._seconds_left(command)
-        if left == 0:
+        if command.deadline and command.deadline <= self._clock_ns():
             late = _too_late(command, "was not started: the deadline of its turn had passed")
             self._inject(address, self._failed(command, late))
             return
-        work = self._perform(effect, command, perform, left)
+        work = self._perform(effect, command, perform)
         self._tasks[effect] = self._loop.create_task(work, context=Context())
 
     def cancel(self, address: str, turn: int, n: int) -> None:
@@ -55,7 +55,6 @@ class Performers:
         effect: tuple[str, int, int],
         command: StartEffect,
         perform: Performer,
-        left: float | None,
     ) -> None:
         address, turn, n = effect
 
@@ -64,16 +63,15 @@ class Performers:
                 self._inject(address, EffectStreamed(self._clock_ns(), turn, n, chunk))
 
         event: Event
-        limit = asyncio.timeout(left)
+        limit = Limit(lambda: self._seconds_left(command))
         try:
-            async with limit:
-                result = await perform(emit)
+            result = await limit.hold(perform(emit))
             event = EffectFinished(self._clock_ns(), turn, n, result)
         except BaseException as error:  # noqa: BLE001 - becomes the effect's recorded end
             if effect not in self._tasks:  # cancelled: nobody wants to know
                 return
             late = "was not done by the deadline of its turn"
-            event = self._failed(command, _too_late(command, late) if limit.expired() else error)
+            event = self._failed(command, _too_late(command, late) if limit.expired else error)
         if self._tasks.pop(effect, None) is not None:
             self._inject(address, event)
 
