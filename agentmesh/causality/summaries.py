@@ -187,7 +187,7 @@ def value_of(data: bytes) -> Any:
         return None
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):  # a payload may be nested deeper than Python goes
         return data.decode("utf-8", "backslashreplace")
 
 

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from agentmesh.cli import exit_codes, hash_seed
-from agentmesh.cli.commands import looking, running, sharing, surroundings
+from agentmesh.cli.commands import debugging, looking, running, sharing, surroundings, travelling
 from agentmesh.cli.failures import complain, exit_code_of
 from agentmesh.errors import AgentMeshError
 
@@ -84,6 +84,13 @@ def options(
 PANELS: dict[str, list[Callable[..., int]]] = {
     _START: [running.demo, running.run, running.resume],
     _LOOK: [looking.runs, looking.show, looking.log, looking.replay, looking.audit],
+    "Time travel": [
+        debugging.debug,
+        travelling.why,
+        travelling.effects_of,
+        travelling.waits,
+        travelling.search,
+    ],
     "Share": [sharing.export, sharing.import_],
 }
 for panel, functions in PANELS.items():

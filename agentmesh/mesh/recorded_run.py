@@ -4,15 +4,20 @@
 module below: what they do is known there.
 """
 
+from collections.abc import Iterator, Sequence
+
 from agentmesh.causality.graph import Graph
+from agentmesh.causality.json_path import JsonQuery
 from agentmesh.causality.order import RunOrder
 from agentmesh.causality.references import Named
+from agentmesh.causality.search import Criteria, Hit, search
 from agentmesh.causality.trees import EVENTS_MAX, Tree, effects_of, why
 from agentmesh.causality.waits import Waits, waits
 from agentmesh.journal.files import Files
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
+from agentmesh.mesh.replaying import chosen
 
 
 class RecordedRun(Run):
@@ -84,6 +89,41 @@ class RecordedRun(Run):
             UnknownAgentError: The run has no such agent.
         """
         return waits(self, agents)
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        agents: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+        type: str = "",  # noqa: A002 - as the column is called
+        where: str = "",
+        failed: bool = False,
+    ) -> Iterator[Hit]:
+        """Yield messages, effects, log lines and failed turns, in the order of time.
+
+        Args:
+            text: Is in the payload; upper and lower case are the same.
+            agents: Addresses (`Type/key`) or types of agents; all for none.
+            kinds: `message`, `effect`, `log`, `turn`; all for none.
+            type: Of a message: its type or handler; of an effect: its kind or name. `*` stands
+                for anything.
+            where: A JSON path that the payload has, perhaps compared: `$.amount > 100`.
+            failed: Only what failed.
+
+        Raises:
+            UsageError: There is no such kind, or the path can't be read.
+            UnknownAgentError: The run has no such agent.
+        """
+        criteria = Criteria(
+            text=text,
+            agents=chosen(self, agents) if agents else (),
+            kinds=kinds,
+            type=type,
+            where=JsonQuery(where) if where else None,
+            failed=failed,
+        )
+        return search(self, criteria)
 
     def close(self) -> None:
         """Close the run's files; the next question opens them again, and sees what is new."""

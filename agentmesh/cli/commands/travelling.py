@@ -66,3 +66,42 @@ def waits(
     return waits_command.waits(
         run, agents=tuple(agent or ()), store=store, limit=limit, as_json=json
     )
+
+
+def search(
+    *,
+    run: OfRunArgument,
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT]", help="Is in a payload, an error or a log line.")
+    ] = "",
+    type_: Annotated[
+        str,
+        typer.Option(
+            "--type", metavar="NAME", help="A message's type or handler, an effect's name; * too."
+        ),
+    ] = "",
+    where: Annotated[
+        str,
+        typer.Option(metavar="PATH", help="In the payload: '$.amount > 100', '$..sku == \"A1\"'."),
+    ] = "",
+    kind: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="message, effect, log, turn.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what failed.")] = False,
+    agent: AgentsOption = None,
+    limit: LimitOption = 20,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Find messages, effects and log lines by text, type or JSON path."""
+    from agentmesh.cli import search_command
+
+    wanted = search_command.Wanted(
+        text=text,
+        agents=tuple(agent or ()),
+        kinds=tuple(kind or ()),
+        type=type_,
+        where=where,
+        failed=failed,
+    )
+    return search_command.search(run, wanted, store=store, limit=limit, as_json=json)

@@ -1,0 +1,59 @@
+"""`agentmesh search`: where something was said or done, as references to events."""
+
+import shutil
+import sys
+from itertools import islice
+from typing import TypedDict
+
+from agentmesh.causality.search import Hit
+from agentmesh.cli import exit_codes, terminal
+from agentmesh.cli.wording import clock, compact, counted, shortened, visible
+from agentmesh.mesh.runs import open_run
+
+_PAYLOAD_MAX = 300
+_PAYLOAD_LEAST = 20
+
+
+class Wanted(TypedDict):
+    """What `RecordedRun.search` is asked for."""
+
+    text: str
+    agents: tuple[str, ...]
+    kinds: tuple[str, ...]
+    type: str
+    where: str
+    failed: bool
+
+
+def search(name: str, wanted: Wanted, *, store: str | None, limit: int, as_json: bool) -> int:
+    """Print what is searched for; the exit code is 1 if there is nothing, as that of grep."""
+    with open_run(name, store=store) as run, terminal.working(f"searching {run.id}"):
+        hits = list(islice(run.search(**wanted), limit + 1))
+    more, hits = len(hits) > limit, hits[:limit]
+    if as_json:
+        found = [hit.as_json() for hit in hits]
+        terminal.print_json({"run": run.id, "hits": found, "more": more})
+    else:
+        _print(hits, limit if more else 0)
+    return exit_codes.OK if hits else exit_codes.FAILED
+
+
+def _print(hits: list[Hit], cut_at: int) -> None:
+    from rich.text import Text
+
+    width = max((len(visible(hit.event)) for hit in hits), default=0)
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for hit in hits:
+        what, event = visible(hit.what), visible(hit.event).ljust(width)
+        taken = len(clock(hit.at_ns)) + width + len(what) + 6
+        room = max(columns - taken, _PAYLOAD_LEAST) if columns else _PAYLOAD_MAX
+        payload = "" if hit.payload is None else shortened(compact(hit.payload), room)
+        terminal.show(
+            Text.assemble(
+                (clock(hit.at_ns), "dim"), "  ", (event, "bold"), f"  {what}  ", (payload, "dim")
+            )
+        )
+    if not hits:
+        terminal.hint("Nothing in the run is like that.")
+    elif cut_at:
+        terminal.hint(f"These are the first {counted(cut_at, 'hit')}; more with --limit.")
