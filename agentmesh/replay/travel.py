@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterable
 from agentmesh.errors import DivergenceError, UnknownEventError
 from agentmesh.journal.comparing import Difference
 from agentmesh.journal.records import Step
+from agentmesh.kernel import inspection
 from agentmesh.kernel.cell import Cell
-from agentmesh.kernel.commands import Command
+from agentmesh.kernel.commands import Command, Send, StartEffect
+from agentmesh.kernel.envelope import ASK
 from agentmesh.replay.divergence import Divergence
 from agentmesh.replay.driver import Replayer
+from agentmesh.replay.feeding import feed
 from agentmesh.replay.resting import Rest, Rests, made_of
 
 BEGINNING = -1
@@ -28,6 +31,7 @@ Progress = Callable[[int], None]
 """Called now and then with the number of steps replayed on the way."""
 
 _PROGRESS_EVERY = 2_000
+_UNDER_WAY_MAX = 256
 
 
 class ReplayTimeline:
@@ -47,6 +51,8 @@ class ReplayTimeline:
         step: What is recorded of it; None before the first.
         issued: What handling it has issued.
         divergence: The agent's first divergence, once it was met.
+        under_way: What started the effects (by turn and number) and sent the asks (by 0 and
+            number) that the cell waits for; some that have ended may be among them.
         replayed: How many steps were handled so far, over all jumps.
     """
 
@@ -63,6 +69,7 @@ class ReplayTimeline:
         self.step: Step | None = None
         self.issued: list[Command] = []
         self.divergence: Divergence | None = None
+        self.under_way: dict[tuple[int, int], StartEffect | Send] = {}
         self.replayed = 0
         self._replayer = replayer
         self._rests = Rests(known)
@@ -214,7 +221,8 @@ class ReplayTimeline:
             raise self._no_such_step(target)
         assert self._cell is not None
         cell, self._cell = self._cell, None  # whatever is raised, nobody sees half a step
-        issued = cell.handle(step.event)
+        issued = feed(cell, step)
+        self._note(cell, issued)
         self._cell = cell
         self.position, self.step, self.issued = step.number, step, issued
         self.replayed += 1
@@ -227,6 +235,19 @@ class ReplayTimeline:
             self._take_in(step, difference, issued)
         else:
             self._rests.offer(cell, step.number, target - step.number)
+
+    def _note(self, cell: Cell, issued: list[Command]) -> None:
+        """Remember what the agent waits for from now on."""
+        under_way = self.under_way
+        for command in issued:
+            if isinstance(command, StartEffect):
+                under_way[command.turn, command.n] = command
+            elif isinstance(command, Send) and command.envelope.kind == ASK:
+                under_way[0, command.envelope.n] = command
+        if len(under_way) > _UNDER_WAY_MAX + 2 * inspection.open_count(cell):
+            opened = {(0, each.number) for each in inspection.asks(cell)}
+            opened |= {(each.turn.number, each.number) for each in inspection.effects(cell)}
+            self.under_way = {each: under_way[each] for each in under_way if each in opened}
 
     def _take_in(self, step: Step, difference: Difference, issued: list[Command]) -> None:
         if self._start is not None:
