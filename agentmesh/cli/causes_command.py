@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PAYLOAD_MAX = 300
 _PAYLOAD_LEAST = 20
+_PLAIN_PAYLOAD_MAX = 60
 _AGENTS_MAX = 6
 _AHEAD = (EFFECT, AFTER)
 
@@ -98,6 +99,16 @@ def _print(tree: Tree, legend: str, *, is_cut: bool) -> None:
     if is_cut and tree.shown < tree.events:
         left = f"{tree.shown:,} of {tree.events:,} are shown, the nearest; more with --limit."
         terminal.show(terminal.styled(left, "dim"))
+
+
+def plain_lines(tree: Tree) -> Iterator[str]:
+    """Yield a tree as plain lines, for where there are no colours."""
+    rows = list(_rows(tree.root, "", ""))
+    width = max(len(row.lead) + len(row.event) for row in rows if row.event)
+    for row in rows:
+        gap = " " * (width - len(row.lead) - len(row.event) + 2)
+        what = f"{row.what}  {shortened(row.payload, _PLAIN_PAYLOAD_MAX)}"
+        yield f"{row.lead}{row.event}{gap}{what}".rstrip()
 
 
 def _line(row: _Row, width: int, columns: int) -> "Text":

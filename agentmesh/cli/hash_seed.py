@@ -82,6 +82,22 @@ def settle(wanted: str | None = None) -> None:
     ensure(wanted or fresh())
 
 
+def settle_for(recorded: str | None, wanted: str) -> None:
+    """Be a process with the hash seed that a run had, or another that is wanted; may not return.
+
+    Args:
+        recorded: The run's; None if it is unknown.
+        wanted: `recorded`, `random` or a number.
+    """
+    if wanted != RECORDED:
+        settle(wanted)
+    elif recorded is not None and not ensure(recorded):
+        sys.stderr.write(
+            f"agentmesh: this process can't have the recorded hash seed {recorded}: "
+            "the order of sets of strings may differ.\n"
+        )
+
+
 def fresh() -> str:
     """Return a seed nobody chose."""
     return str(int.from_bytes(os.urandom(4), "big"))
