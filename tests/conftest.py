@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -78,6 +79,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     for line in explored:
         terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Use a process for each core, but not fewer than there are things to wait for."""
+    from tests.scheduling import PROCESSES_MIN
+
+    return max(PROCESSES_MIN, psutil.cpu_count() or 1)
 
 
 @pytest.hookimpl(optionalhook=True)  # nobody asks when everything runs in one process

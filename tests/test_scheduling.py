@@ -14,6 +14,13 @@ def test_tests_with_ray_share_one_process() -> None:
     assert {group_of(each) for each in ids} == {"ray"}
 
 
+def test_tests_that_start_their_own_ray_share_another_process() -> None:
+    """One after the other, beside those that share one."""
+    modules = ("tests/fabric/test_scripts.py", "tests/chaos/test_lost_nodes.py")
+
+    assert {group_of(f"{each}::test_x") for each in modules} == {"own ray"}
+
+
 def test_tests_with_a_fixture_for_all_of_them_share_a_process() -> None:
     """It is made once."""
     module = "tests/typing/test_api_types.py"

@@ -8,7 +8,13 @@ import pytest
 from tests.chaos.drivers import Driver
 from tests.chaos.runs import Chaos, program
 
-pytestmark = [pytest.mark.ray, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.own_ray,
+    pytest.mark.chaos,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]
 
 PUSH = "CoreWorkerService.grpc_client.PushTask"
 VARIABLE = "RAY_testing_rpc_failure"

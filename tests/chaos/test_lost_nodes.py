@@ -9,7 +9,13 @@ from agentmesh.fabric.options import SILENT_VARIABLE
 from tests.chaos.drivers import Subprocess
 from tests.chaos.runs import Chaos, program
 
-pytestmark = [pytest.mark.ray, pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.own_ray,
+    pytest.mark.chaos,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]
 
 
 def test_a_run_whose_nodes_are_lost_goes_on_where_there_is_another(

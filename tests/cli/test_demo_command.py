@@ -69,6 +69,7 @@ def test_the_demo_is_told_to_people(tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.own_ray
 @pytest.mark.timeout(300)
 def test_the_demo_runs_on_ray(tmp_path: Path) -> None:
     """The real thing: hosts are processes, messages travel, and it replays all the same."""

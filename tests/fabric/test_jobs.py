@@ -14,7 +14,7 @@ from agentmesh.kernel.commands import FinishTurn
 from tests.fabric.ray_cluster import JOB_SECONDS, RayCluster
 from tests.fabric.scripts import DESK
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ray, pytest.mark.own_ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
 ACTORS = """
 import ray

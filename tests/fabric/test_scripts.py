@@ -13,7 +13,7 @@ from agentmesh.journal.store import Store
 from agentmesh.kernel.commands import FinishTurn
 from tests.fabric.scripts import Script
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.ray, pytest.mark.own_ray, pytest.mark.timeout(180)]
 
 Start = Callable[..., Script]
 
