@@ -7,6 +7,7 @@ instead of failing. A run never waits long for this.
 import hashlib
 import subprocess
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from agentmesh.journal.run_info import CodeVersion
@@ -41,6 +42,24 @@ def collect_code_version(
     except (OSError, subprocess.SubprocessError) as error:
         return CodeVersion(commit=commit, dirty=True, problem=_problem(error))
     return CodeVersion(commit=commit, dirty=bool(diff), diff=diff)
+
+
+@lru_cache(maxsize=64)
+def file_at(path: str, commit: str) -> bytes | None:
+    """Return what a file of a repository contained at a commit; None if git does not say.
+
+    Args:
+        path: Where the file is today.
+        commit: A commit of its repository.
+    """
+    file = Path(path).absolute()
+    if not commit.isalnum():
+        return None
+    try:
+        end = time.monotonic() + DEADLINE_SECONDS
+        return _git(file.parent, end, "show", f"{commit}:./{file.name}")
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def _difference(folder: Path, end: float) -> str:

@@ -93,6 +93,9 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     code: CodeVersion = CodeVersion()
     sources: dict[str, str] = {}
     """SHA-256 of the source of each module that defines agents, in hex."""
+    functions: dict[str, dict[str, str]] = {}
+    """Digests of the functions, classes and constants of the program's modules, by module and
+    name (see `source_units`); empty where it was not recorded."""
     packages: dict[str, str] = {}
     """Versions of the installed packages that matter."""
     python: str = ""

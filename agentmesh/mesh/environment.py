@@ -28,16 +28,22 @@ PACKAGES = (
 """Packages whose version can change what a handler does."""
 
 
+def packages(also: Iterable[str] = ()) -> dict[str, str]:
+    """Return the installed versions of the packages that matter, by name.
+
+    Args:
+        also: Further ones: what the program itself imports.
+    """
+    names = (*PACKAGES, *sorted(set(also).difference(PACKAGES)))
+    return {name: version for name in names if (version := _version(name))}
+
+
 @cache
-def packages() -> dict[str, str]:
-    """Return the installed versions of the packages that matter, by name."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        return ""
 
 
 def python_version() -> str:
@@ -65,9 +71,12 @@ def sources(agent_types: Iterable[AgentType]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for made in agent_types:
-        module = sys.modules.get(made.module)
-        file = getattr(module, "__file__", None)
+        file = getattr(sys.modules.get(made.module), "__file__", None)
         if file and Path(file).is_file():
-            name = "__main__" if made.module == "__mp_main__" else made.module
-            found[name] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+            found[own_name(made.module)] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     return dict(sorted(found.items()))
+
+
+def own_name(module: str) -> str:
+    """Return what a module is called on record: a script is `__main__`, however it was loaded."""
+    return "__main__" if module == "__mp_main__" else module

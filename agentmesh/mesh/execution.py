@@ -41,6 +41,7 @@ from agentmesh.mesh.condition import refuse_ended
 from agentmesh.mesh.housekeeping import Housekeeping
 from agentmesh.mesh.options import RunOptions, wants_local
 from agentmesh.mesh.outcome import Outcome, has_answered
+from agentmesh.mesh.own_code import own_code
 from agentmesh.sdk import message as messages
 from agentmesh.sdk.agent import DEFINED, AgentType
 from agentmesh.sdk.program import Program
@@ -211,6 +212,7 @@ class Execution:
     def _info(self) -> RunInfo:
         plan, entry, job = self._plan, self._plan.entry, submission()
         redacted = self._redactor.json(plan.input_payload)
+        own = own_code(self._workflow.module)
         return RunInfo(
             id=plan.run_id,
             workflow=entry.workflow,
@@ -230,7 +232,8 @@ class Execution:
             hash_fingerprint=environment.hash_fingerprint() if self._driver == LOCAL else "",
             code=collect_code_version(Path(entry.file).parent if entry.file else Path.cwd()),
             sources=environment.sources(DEFINED),
-            packages=environment.packages(),
+            functions=own.functions,
+            packages=environment.packages(own.installed),
             python=environment.python_version(),
             agentmesh=environment.packages().get("agentmesh", ""),
             driver=self._driver,

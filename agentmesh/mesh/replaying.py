@@ -15,7 +15,8 @@ from agentmesh.journal.store import LATEST, Store
 from agentmesh.kernel.envelope import address
 from agentmesh.mesh import environment
 from agentmesh.mesh.options import store_location
-from agentmesh.replay.divergence import Today
+from agentmesh.mesh.own_code import own_code
+from agentmesh.replay.causes import Today
 from agentmesh.replay.driver import Replayer, Report
 from agentmesh.sdk.agent import DEFINED
 from agentmesh.sdk.program import RunContext
@@ -71,16 +72,25 @@ def replayer_of(run: Run, redactor: Redactor, file: str | Path | None = None) ->
         root=address(run.info.workflow, ROOT_KEY),
         settings={name: str(value) for name, value in run.info.settings.items()},
     )
-    return Replayer(run, context, BodyEncoder(redactor), today())
+    return Replayer(run, context, BodyEncoder(redactor), today(run.info, program.module))
 
 
-def today() -> Today:
-    """Return what this process is."""
+def today(info: RunInfo, module: str) -> Today:
+    """Return what this process is, as far as a run says what it was recorded in.
+
+    Args:
+        info: The run.
+        module: Name of the module with its workflow, here.
+    """
+    own = own_code(module)
     return Today(
         python=environment.python_version(),
-        packages=environment.packages(),
+        packages=environment.packages(info.packages),
         sources=environment.sources(DEFINED),
         hash_fingerprint=environment.hash_fingerprint(),
+        hash_seed=environment.hash_seed(),
+        functions=own.functions,
+        files=own.files,
     )
 
 

@@ -205,10 +205,11 @@ def _check_process(info: RunInfo) -> None:
             f"`agentmesh resume {info.id}` starts itself again under it; or start Python with "
             f"PYTHONHASHSEED={info.hash_seed}.",
         )
+    packages = environment.packages(info.packages)
     changed = [
-        f"{name} {version} -> {environment.packages().get(name, 'none')}"
+        f"{name} {version} -> {packages.get(name, 'none')}"
         for name, version in info.packages.items()
-        if environment.packages().get(name) != version
+        if packages.get(name) != version
     ]
     if info.driver == LOCAL and info.hash_seed is None and other_seed:
         changed.append("the hash seed, which is not recorded")

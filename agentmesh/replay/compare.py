@@ -1,30 +1,66 @@
 """Recorded and replayed commands side by side, as plain values for people."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from agentmesh.journal.records import CommandRecord
 from agentmesh.kernel.commands import Command
+from agentmesh.replay.text_diff import ABSENT
+
+_DERIVED = ("blob", "key", "digest", "chain", "deadline", "due", "n", "turn")
+"""Fields that follow from others, or from what was issued before: looked at last."""
 
 
-def pointer(recorded: object, replayed: object, at: str = "") -> str:
+def pointer(recorded: object, replayed: object) -> str:
     """Return the JSON pointer (RFC 6901) of the first place where two values differ.
 
-    Mappings are compared by sorted key, so the answer is the same in every process.
+    What a command is comes first, then what it says, then its numbers; within a value,
+    mappings are compared by sorted key: the answer is the same in every process.
     """
+    return next(pointers(recorded, replayed), "")
+
+
+def pointers(recorded: object, replayed: object, at: str = "") -> Iterator[str]:
+    """Yield the JSON pointers of all places where two values differ."""
     if isinstance(recorded, dict) and isinstance(replayed, dict):
         if recorded.get("command") != replayed.get("command"):
-            return f"{at}/command"
-        for key in sorted({*recorded, *replayed}, key=str):
-            if recorded.get(key, _MISSING) != replayed.get(key, _MISSING):
+            yield f"{at}/command"
+            return
+        for key in sorted({*recorded, *replayed}, key=_rank if not at else str):
+            one, other = recorded.get(key, ABSENT), replayed.get(key, ABSENT)
+            if one != other:
                 token = str(key).replace("~", "~0").replace("/", "~1")
-                return pointer(recorded.get(key), replayed.get(key), f"{at}/{token}")
-        return at
-    if isinstance(recorded, list | tuple) and isinstance(replayed, list | tuple):
+                yield from pointers(one, other, f"{at}/{token}")
+    elif isinstance(recorded, list | tuple) and isinstance(replayed, list | tuple):
         for index, (one, other) in enumerate(zip(recorded, replayed, strict=False)):
             if one != other:
-                return pointer(one, other, f"{at}/{index}")
-        return f"{at}/{min(len(recorded), len(replayed))}" if len(recorded) != len(replayed) else at
-    return at
+                yield from pointers(one, other, f"{at}/{index}")
+        if len(recorded) != len(replayed):
+            yield f"{at}/{min(len(recorded), len(replayed))}"
+    elif recorded != replayed:
+        yield at
+
+
+def _rank(key: object) -> tuple[int, str]:
+    name = str(key)
+    first = ("command", "kind", "name", "dst", "handler", "type")
+    if name in first:
+        return -len(first) + first.index(name), name
+    return (1 + _DERIVED.index(name), name) if name in _DERIVED else (0, name)
+
+
+def value_at(value: object, where: str) -> object:
+    """Return what a JSON pointer points to; `ABSENT` where there is nothing."""
+    for token in where.split("/")[1:]:
+        key = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(key, ABSENT)
+        elif isinstance(value, list | tuple) and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return ABSENT
+    return value
 
 
 def as_data(command: Command | CommandRecord | None) -> dict[str, object]:
@@ -42,6 +78,8 @@ def as_data(command: Command | CommandRecord | None) -> dict[str, object]:
             values[name] = opened(value)
     if values["command"] == "send":
         values["command"] = "sent"
+        del values["src"]
+    values.pop("blob", None)
     return values
 
 
@@ -58,6 +96,3 @@ def opened(value: object) -> object:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return value.decode("utf-8", "backslashreplace")
     return list(value) if isinstance(value, tuple) else value
-
-
-_MISSING = object()

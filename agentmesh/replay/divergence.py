@@ -1,17 +1,21 @@
 """What is said about the first place where a replay and its recording part.
 
-Both sides one under the other, the field that differs, the line that issued it,
-and the likely cause: a statement about evidence, never a guess dressed as a fact.
+Both sides one under the other, what differs, who issued it, the last event that was the
+same, and the likely cause: a statement about evidence, never a guess dressed as a fact.
 """
 
-import json
 from dataclasses import asdict, dataclass, field
 
-from agentmesh.journal.comparing import Difference
-from agentmesh.journal.run_info import RunInfo
-from agentmesh.replay.compare import as_data, pointer
+from agentmesh.replay.causes import Today
+from agentmesh.replay.code_changes import CodeChange
+from agentmesh.replay.nearest import Nearest
+from agentmesh.replay.source import ISSUED
+from agentmesh.replay.wording import command_in_words
 
-_SHOWN_MAX = 400
+__all__ = ["Divergence", "Today"]
+
+_FRAMES_MAX = 4
+_COLUMN = 13
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,111 +28,93 @@ class Divergence:
     at_ns: int
     """Logical time of the step's event."""
     event: str
-    """What happened just before: the step's event, in words."""
+    """The step's event, in words: the same on both sides."""
     recorded: dict[str, object]
     """The recorded command as plain values; empty when there was none."""
     replayed: dict[str, object]
     """The replayed command as plain values; empty when there was none."""
     pointer: str
     """JSON pointer of the first difference within the command."""
+    text_diff: list[str] = field(default_factory=list)
+    """What differs there, in lines: `[-recorded-]{+replayed+}`."""
+    more: int = 0
+    """How many further places of the command differ."""
+    last_common: str = ""
+    """Reference of the last event that was handled alike; empty when it is the first."""
+    last_common_event: str = ""
+    """That event, in words."""
     source: list[str] = field(default_factory=list)
     """User frames that issued the replayed command, outermost first."""
+    source_role: str = ISSUED
+    """What they are: who issued it, where the handler ended, or where it waits instead."""
+    nearest: Nearest | None = None
+    """The recorded command that is most like the replayed one, where another was recorded."""
     cause: str = ""
-    """`code`, `prompt`, `environment`, `schedule` or `unrecorded input`."""
+    """One of `causes.CAUSES`."""
     explanation: str = ""
     """The likely cause in a sentence."""
+    evidence: list[str] = field(default_factory=list)
+    """All that was found, in words."""
+    changed: list[CodeChange] = field(default_factory=list)
+    """Code that had a say and has changed, nearest to the event first."""
+
+    @property
+    def reference(self) -> str:
+        """The event reference of the step: `AGENT@N`."""
+        return f"{self.agent}@{self.step}"
 
     def as_json(self) -> dict[str, object]:
         """Return plain values."""
-        return asdict(self)
+        return {"reference": self.reference, **asdict(self)}
 
     def __str__(self) -> str:
         """Return the report for people."""
-        where = f"step {self.step}, command {self.index + 1} (after {self.event})"
+        where = f"at command {self.index + 1}, after {self.event}"
         lines = [
-            f"{self.agent} replayed differently at {where}.",
-            f"  recorded:  {_shown(self.recorded)}",
-            f"  replayed:  {_shown(self.replayed)}",
+            f"{self.reference} replayed differently {where}.",
+            _row("recorded", command_in_words(self.recorded)),
+            _row("replayed", command_in_words(self.replayed)),
         ]
         if self.recorded and self.replayed:
-            lines.append(f"  differs:   {self.pointer or '/'}")
+            lines += self._what_differs()
         if self.source:
-            lines.append(f"  issued by: {self.source[-1]}")
-            lines.extend(f"             {frame}" for frame in self.source[-2:-5:-1])
-        lines.append(f"  likely:    {self.cause}: {self.explanation}")
-        return "\n".join(lines)
+            lines.append(_row(self.source_role, self.source[-1]))
+            lines += [_row("", frame) for frame in self.source[-2 : -1 - _FRAMES_MAX : -1]]
+        if self.last_common:
+            lines.append(_row("last same", f"{self.last_common}, {self.last_common_event}"))
+        if self.nearest is not None:
+            lines.append(_row("nearest", self._nearest_in_words(self.nearest)))
+        lines.append(_row("likely", f"{self.cause}: {self.explanation}"))
+        return "\n".join([*lines, *self._source_diffs()])
+
+    def _what_differs(self) -> list[str]:
+        more = f" (and {self.more} more)" if self.more else ""
+        where = f"{self.pointer or '/'}{more}"
+        if self.pointer == "/command":
+            return [_row("differs", "another sort of command")]
+        if len(self.text_diff) == 1 and len(self.text_diff[0]) + len(where) <= _SHORT:
+            return [_row("differs", f"{where}: {self.text_diff[0]}")]
+        return [_row("differs", where), *(_row("", line) for line in self.text_diff)]
+
+    def _nearest_in_words(self, found: Nearest) -> str:
+        alike = "the same" if found.likeness == 1.0 else f"{found.likeness:.0%} alike"
+        shown = "" if found.likeness == 1.0 else f": {command_in_words(found.command)}"
+        return f"{found.reference}, command {found.index + 1} of the recording, {alike}{shown}"
+
+    def _source_diffs(self) -> list[str]:
+        lines: list[str] = []
+        for change in self.changed:
+            if change.diff:
+                lines.append(_row("", f"{change.shown} in {change.note}:"))
+                lines += [_row("", f"  {line}") for line in change.diff]
+        if self.changed and not lines and self.changed[0].note:
+            lines.append(_row("", f"No source difference: {self.changed[0].note}."))
+        return lines
 
 
-def _shown(command: dict[str, object]) -> str:
-    if not command:
-        return "(nothing)"
-    text = json.dumps(command, ensure_ascii=False, default=str)
-    return (
-        text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + f"... ({len(text):,} characters)"
-    )
+def _row(label: str, text: str) -> str:
+    head = f"  {label}:" if label else ""
+    return f"{head.ljust(_COLUMN)}{text}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Today:
-    """What this process is, to be held against what recorded the run."""
-
-    python: str
-    packages: dict[str, str]
-    sources: dict[str, str]
-    """SHA-256 of the source of each module that defines agents."""
-    hash_fingerprint: str
-
-
-def causes(
-    difference: Difference, info: RunInfo, today: Today, *, tainted_by_order: bool
-) -> tuple[str, str]:
-    """Return the likely cause and why, from strongest evidence to weakest.
-
-    Args:
-        difference: What differs.
-        info: What the run says about its code and machine.
-        today: The same of this process.
-        tainted_by_order: Whether the same commands were issued in another order.
-    """
-    recorded, replayed = as_data(difference.recorded), as_data(difference.replayed)
-    edited = _changed(info.sources, today.sources)
-    where = f" (the source of {', '.join(edited)} differs from what was recorded)" if edited else ""
-    if _is_prompt(recorded, replayed):
-        return "prompt", f"the same model is asked something else{where}."
-    if edited:
-        return "code", f"the source of {', '.join(edited)} differs from what was recorded."
-    changed = _changed(info.packages, today.packages)
-    if info.python != today.python or changed:
-        detail = f"Python {info.python} -> {today.python}" if info.python != today.python else ""
-        shown = [f"{n} {info.packages.get(n)} -> {today.packages.get(n)}" for n in changed[:3]]
-        return "environment", "; ".join(filter(None, [detail, *shown])) + "."
-    if tainted_by_order and info.hash_fingerprint not in ("", today.hash_fingerprint):
-        return "environment", (
-            "the same commands come in another order, and the hash seed differs: usually the "
-            "order of a set of strings. Replay under the recorded seed, or sort."
-        )
-    if tainted_by_order:
-        return "schedule", "the same commands come in another order."
-    seeds = ""
-    if info.hash_fingerprint not in ("", today.hash_fingerprint):
-        seeds = " The hash seed differs too: it may be the order of a set of strings."
-    return "unrecorded input", (
-        "the handler read something that its events do not contain: a module global, a clock or "
-        "generator captured early, an id() or memory address, the environment, or a file." + seeds
-    )
-
-
-def _changed(recorded: dict[str, str], today: dict[str, str]) -> list[str]:
-    """Return the names that both know with different values, sorted."""
-    return sorted(name for name in recorded if today.get(name, recorded[name]) != recorded[name])
-
-
-def _is_prompt(recorded: dict[str, object], replayed: dict[str, object]) -> bool:
-    same = ("command", "kind", "name")
-    return (
-        recorded.get("kind") == "http"
-        and all(recorded.get(name) == replayed.get(name) for name in same)
-        and pointer(recorded, replayed).startswith("/key")
-        and "request" in recorded
-        and recorded["request"] != replayed.get("request")
-    )
+_SHORT = 120

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 from agentmesh import ambient
 from agentmesh.ambient.time_zone import in_time_zone
 from agentmesh.journal.comparing import Difference, first_difference
-from agentmesh.journal.encoding import BodyEncoder, comparable_record
-from agentmesh.journal.records import Sent, Step
+from agentmesh.journal.encoding import BodyEncoder
+from agentmesh.journal.records import Step
 from agentmesh.kernel.cell import Cell
-from agentmesh.kernel.commands import Command, FinishTurn, Send
-from agentmesh.kernel.events import Delivered
-from agentmesh.replay.compare import as_data, opened, pointer
-from agentmesh.replay.divergence import Divergence, Today, causes
+from agentmesh.kernel.commands import Command, FinishTurn
+from agentmesh.replay.causes import Today
+from agentmesh.replay.divergence import Divergence
+from agentmesh.replay.explaining import Explainer
 from agentmesh.replay.feeding import feed
-from agentmesh.replay.source import issuer
 from agentmesh.sdk.program import RunContext
 from agentmesh.sdk.resolve import new_cell
 
@@ -134,54 +133,8 @@ class Replayer:
         self, address: str, step: Step, difference: Difference, issued: list[Command]
     ) -> Divergence:
         """Return what is said about the first divergence of an agent."""
-        recorded = self._with_payload(address, difference)
-        replayed = self._as_data(difference.replayed)
-        reordered = sorted(map(comparable_record, step.commands)) == sorted(
-            map(self._encoder.comparable, issued)
-        )
-        cause, why = causes(difference, self.run.info, self.today, tainted_by_order=reordered)
-        frames = issuer(
-            self.new_cell(address), self.run.steps(address), step.number, difference.index
-        )
-        return Divergence(
-            agent=address,
-            step=step.number,
-            index=difference.index,
-            at_ns=step.event.at,
-            event=in_words(step),
-            recorded=recorded,
-            replayed=replayed,
-            pointer=pointer(recorded, replayed),
-            source=frames,
-            cause=cause,
-            explanation=why,
-        )
-
-    def _as_data(self, command: Command | None) -> dict[str, object]:
-        values = as_data(command)
-        if isinstance(command, Send):
-            values.pop("src", None)
-            values.pop("blob", None)
-        return values
-
-    def _with_payload(self, address: str, difference: Difference) -> dict[str, object]:
-        """Show a sent message's payload, which its receiver recorded, instead of its digest."""
-        sent = difference.recorded
-        recorded = as_data(sent)
-        if not isinstance(sent, Sent):
-            return recorded
-        del recorded["digest"]
-        payload = self._payload_of(address, sent)
-        return recorded if payload is None else {**recorded, "payload": opened(payload)}
-
-    def _payload_of(self, address: str, sent: Sent) -> bytes | None:
-        if sent.dst not in self.run.addresses():
-            return None
-        for step in self.run.steps(sent.dst):
-            event = step.event
-            if isinstance(event, Delivered) and event.envelope.id == f"{address}#{sent.n}":
-                return event.envelope.payload
-        return None
+        explainer = Explainer(self.run, self._encoder, self.today)
+        return explainer.explain(self.new_cell(address), address, step, difference, issued)
 
 
 @contextmanager
@@ -201,15 +154,3 @@ def _rare_collections() -> Iterator[None]:
 
 
 _COLLECT_EVERY = 20_000
-
-
-def in_words(step: Step) -> str:
-    """Say what a step's event was."""
-    event = step.event
-    kind = str(event.__struct_config__.tag)
-    envelope = getattr(event, "envelope", None)
-    if envelope is not None:
-        name = envelope.handler or envelope.type
-        return f"{kind} {envelope.id}{f' ({name})' if name else ''}"
-    turn = getattr(event, "turn", None)
-    return f"{kind} {turn}.{getattr(event, 'n', '')}" if turn is not None else kind
