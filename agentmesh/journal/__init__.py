@@ -21,6 +21,8 @@ The map, from the bytes upwards:
 - `directory`: one run as its drivers write it.
 - `sources`: where a run's steps are read from: logs, merged when an agent moved.
 - `table`: a run as typed columns.
+- `payloads`: payloads in Parquet files, each stored once.
+- `bombs`: how much text a column stands for, before it is read.
 - `sealing`: a finished run as one Parquet file, without loss.
 - `segments`, `segment_writer`: closed logs of a run that goes on, as Parquet, record by record.
 - `compaction`: which logs become such files when, and which files become one.

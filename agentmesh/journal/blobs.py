@@ -25,6 +25,7 @@ compares is the digest of a larger request, so that all versions must agree on i
 CONTENT_MAX = 1 << 31
 """Bytes a blob may unpack to."""
 
+_AT_ONCE_BYTES = 8 << 20
 _LEVEL = 3
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -128,7 +129,14 @@ def _unpack(packed: bytes) -> bytes:
     size = zstandard.frame_content_size(packed)
     if not 0 <= size <= CONTENT_MAX:
         raise zstandard.ZstdError(f"it claims to unpack to {size} bytes")
-    return zstandard.ZstdDecompressor().decompress(packed)
+    if size <= _AT_ONCE_BYTES:
+        return zstandard.ZstdDecompressor().decompress(packed)
+    pieces, left = [], size  # memory is taken for what is there, not for what is claimed
+    with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
+        while left and (piece := reader.read(min(left, _AT_ONCE_BYTES))):
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)
 
 
 def _damaged(path: str, reason: str) -> JournalDamagedError:

@@ -27,6 +27,7 @@ from agentmesh.journal.blobs import Blobs
 from agentmesh.journal.files import Files, join
 from agentmesh.journal.lease import Holder, driver_of
 from agentmesh.journal.parts import Parts
+from agentmesh.journal.payloads import add_record
 from agentmesh.journal.places import EVENTS, INFO, SEALED, unusable
 from agentmesh.journal.query import query
 from agentmesh.journal.records import (
@@ -37,7 +38,7 @@ from agentmesh.journal.records import (
 )
 from agentmesh.journal.resolving import Resolvable, resolved
 from agentmesh.journal.run_info import RunInfo, load_info
-from agentmesh.journal.sealing import add_record, sealed_schema, whole_table, write_sealed
+from agentmesh.journal.sealing import sealed_schema, whole_table, write_sealed
 from agentmesh.journal.table import schema
 
 if TYPE_CHECKING:

@@ -10,16 +10,19 @@ The file's metadata name the version and the logs it was made from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import msgspec
 from msgspec.structs import replace
 
-from agentmesh.errors import JournalVersionError
+from agentmesh.errors import AgentMeshError, JournalVersionError
 from agentmesh.journal import strings, table
-from agentmesh.journal.encoding import encode
+from agentmesh.journal.bombs import Texts
+from agentmesh.journal.payloads import RECORD, with_payload
 from agentmesh.journal.reading import damaged, decode_record
 from agentmesh.journal.records import (
     JOURNAL_VERSION,
@@ -27,21 +30,31 @@ from agentmesh.journal.records import (
     EventRecord,
     Recorded,
     Step,
+    kind_of,
 )
-from agentmesh.kernel.events import Delivered
+from agentmesh.kernel.events import Delivered, Event
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from agentmesh.journal.files import Files
 
-RECORD = "record"
 GROUP_ROWS = 100_000
 """Rows of a row group, which is what a reader has in memory at a time."""
 
+GROUP_ROWS_MAX = 1_000_000
+"""Rows of a row group that is read: no more than that is in memory at a time."""
+
 _LOGS_KEY = b"agentmesh.logs"
 READ = ["step", "index", "payload", "handled", RECORD]
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError, AttributeError)
+_BROKEN = (
+    msgspec.DecodeError,
+    ValueError,
+    RecursionError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+)
 
 
 def sealed_schema(
@@ -105,6 +118,10 @@ class Sealed:
 
     extra: ClassVar[dict[str, str]] = {}
     """Further columns that such a file has."""
+    required: ClassVar[frozenset[str]] = frozenset(
+        {"agent", "step", "index", "time_ns", "kind", RECORD}
+    )
+    """Columns with a value in every row."""
 
     def __init__(self, files: Files, path: str) -> None:
         import pyarrow as pa
@@ -117,10 +134,10 @@ class Sealed:
         # while the interpreter ends, and abort the process.
         self._source = pa.OSFile(path) if files.local else files.open(path)
         try:
-            self._file = self._guarded(
-                lambda: pq.ParquetFile(self._source, page_checksum_verification=True)
-            )
-            self.logs = self._check()
+            with self._reading():
+                self._file = pq.ParquetFile(self._source, page_checksum_verification=True)
+                self._texts = Texts(self._source, self._file.metadata, path)
+                self.logs = self._check()
         except BaseException:
             self._source.close()
             raise
@@ -135,7 +152,8 @@ class Sealed:
     def agents(self) -> dict[str, tuple[int, int]]:
         """First row and number of rows of each agent, by address."""
         if self._agents is None:
-            self._agents = self._find_agents()
+            with self._reading():
+                self._agents = self._find_agents()
         return self._agents
 
     def steps(self, address: str, start: int = 0) -> Iterator[Step]:
@@ -151,8 +169,11 @@ class Sealed:
         step: Step | None = None
         commands: list[CommandRecord] = []
         for number, index, payload, handled, record in self._rows(address, start):
-            body = self._body(record, payload)
+            body = self._body(record, payload, is_event=not index)
             if index:
+                if step is None or step.number != number:
+                    problem = f"step {number} of {address} has commands and no event"
+                    raise damaged(self.name, 0, problem)
                 commands.append(cast("CommandRecord", body))
                 continue
             if step is not None:
@@ -183,16 +204,18 @@ class Sealed:
 
         read = self._columns(["agent", "time_ns", *READ])
         # Rows are sorted by agent and step: a stable sort by time leaves those who tie so.
-        latest = [
-            pc.cumulative_max(read["time_ns"].slice(first, count)).combine_chunks()
-            for first, count in self.agents.values()
-        ]
-        order = pc.array_sort_indices(pa.chunked_array(latest, pa.int64()))
+        with self._reading():
+            latest = [
+                pc.cumulative_max(read["time_ns"].slice(first, count)).combine_chunks()
+                for first, count in self.agents.values()
+            ]
+            order = pc.array_sort_indices(pa.chunked_array(latest, pa.int64()))
         for start in range(0, self.rows, table.BATCH_ROWS):
-            part = read.take(order.slice(start, table.BATCH_ROWS))
-            columns = [part[name].to_pylist() for name in ("agent", "time_ns", *READ)]
+            with self._reading():
+                part = read.take(order.slice(start, table.BATCH_ROWS))
+                columns = [part[name].to_pylist() for name in ("agent", "time_ns", *READ)]
             for agent, at, step, index, payload, _, record in zip(*columns, strict=True):
-                body = self._body(record, payload)
+                body = self._body(record, payload, is_event=not index)
                 yield Recorded(strings.unescape(agent), step, index, at, body)
 
     def delivery(self, message: str) -> Delivered | None:
@@ -208,7 +231,7 @@ class Sealed:
             rows = self._read_group(group).filter(mask)
             payloads, records = rows["payload"].to_pylist(), rows[RECORD].to_pylist()
             for payload, record in zip(payloads, records, strict=True):
-                body = self._body(record, payload)
+                body = self._body(record, payload, is_event=True)
                 if isinstance(body, Delivered) and body.envelope.id == message:
                     return body
         return None
@@ -225,8 +248,12 @@ class Sealed:
 
     def counts(self) -> dict[str, int]:
         """Return how many rows there are of each kind."""
-        counted = self._columns(["kind"])["kind"].value_counts()
-        return {item["values"]: item["counts"] for item in counted.to_pylist()}
+        counted: Counter[str] = Counter()
+        for group in range(self._file.num_row_groups):
+            with self._reading():
+                found = self._columns(["kind"], group)["kind"].value_counts().to_pylist()
+            counted.update({item["values"]: item["counts"] for item in found})
+        return dict(counted)
 
     def _check(self) -> dict[str, int]:
         """Return the logs that the file names, if it is what it should be."""
@@ -237,8 +264,10 @@ class Sealed:
         parts = [
             self._file.metadata.row_group(n).num_rows for n in range(self._file.num_row_groups)
         ]
-        if sum(parts) != self._file.metadata.num_rows:
+        if sum(parts) != self._file.metadata.num_rows or min(parts, default=0) < 0:
             raise damaged(self.name, 0, "its numbers of rows do not add up")
+        if max(parts, default=0) > GROUP_ROWS_MAX:  # a few bytes can claim to be billions
+            raise damaged(self.name, 0, f"it has {max(parts):,} rows in one group")
         found = {field.name: field.type for field in self._file.schema_arrow}
         for field in table.schema({**self.extra, RECORD: "binary"}):
             later = field.name in table.LATER and field.name not in found
@@ -246,7 +275,7 @@ class Sealed:
                 raise damaged(
                     self.name, 0, f"its column {field.name} is missing or has another type"
                 )
-        return cast("dict[str, int]", self._guarded(lambda: strings.loads(metadata[_LOGS_KEY])))
+        return msgspec.json.decode(metadata[_LOGS_KEY], type=dict[str, int])
 
     def _find_agents(self) -> dict[str, tuple[int, int]]:
         import pyarrow.compute as pc
@@ -291,24 +320,41 @@ class Sealed:
             self._group = (group, self._columns(READ, group))
         return self._group[1]
 
-    def _body(self, record: bytes, payload: str | None) -> EventRecord | CommandRecord:
+    def _body(
+        self, record: bytes, payload: str | None, *, is_event: bool
+    ) -> EventRecord | CommandRecord:
         try:
-            return with_payload(decode_record(record), payload)
+            body = with_payload(decode_record(record), payload)
         except _BROKEN as error:
             raise damaged(self.name, 0, f"a record can't be read: {error}") from error
+        if isinstance(body, Event) is not is_event:
+            raise damaged(self.name, 0, f"a record of kind {kind_of(body)} is in a wrong place")
+        return body
 
     def _columns(self, names: list[str], group: int | None = None) -> Any:
         """Read columns of one row group, or of all; those that the file has."""
-        if group is None:
-            return self._guarded(lambda: self._file.read(columns=names))
-        return self._guarded(lambda: self._file.read_row_group(group, columns=names))
+        with self._reading():
+            for each in range(self._file.num_row_groups) if group is None else (group,):
+                self._texts.check(each, names)
+            if group is None:
+                found = self._file.read(columns=names)
+            else:
+                found = self._file.read_row_group(group, columns=names)
+        for name in found.column_names:
+            if name in self.required and found[name].null_count:
+                raise damaged(self.name, 0, f"its column {name} lacks values")
+        return found
 
-    def _guarded(self, read: Callable[[], Any]) -> Any:
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Report as damage whatever Arrow, or what was made of its answers, stumbles over."""
         from pyarrow import ArrowException
 
         try:
-            return read()
-        except (ArrowException, OSError, KeyError, ValueError) as error:
+            yield
+        except (ArrowException, OSError, LookupError, ValueError, TypeError, MemoryError) as error:
+            if isinstance(error, AgentMeshError):
+                raise
             raise damaged(self.name, 0, f"it can't be read as Parquet: {error}") from error
 
 
@@ -318,35 +364,6 @@ def _from_step(part: Any, first: int) -> Any:
 
     place = pc.index(pc.greater_equal(part["step"], first), value=True).as_py()
     return part.slice(part.num_rows if place < 0 else place)
-
-
-def without_payload(body: EventRecord | CommandRecord) -> EventRecord | CommandRecord:
-    """Return a body whose payload is elsewhere."""
-    if isinstance(body, Delivered):
-        return replace(body, envelope=replace(body.envelope, payload=b""))
-    return replace(body, **{table.PAYLOAD_FIELDS[type(body)]: b""})
-
-
-def with_payload(
-    body: EventRecord | CommandRecord, payload: str | None
-) -> EventRecord | CommandRecord:
-    """Undo `without_payload`; a body that kept its payload stays as it is."""
-    if payload is None or table.payload_of(body):
-        return body
-    data = payload.encode()
-    if isinstance(body, Delivered):
-        return replace(body, envelope=replace(body.envelope, payload=data))
-    name = table.PAYLOAD_FIELDS.get(type(body))
-    return replace(body, **{name: data}) if name is not None else body
-
-
-def add_record(row: table.Row, recorded: Recorded) -> None:
-    """Add to a row what makes it lossless."""
-    body = recorded.body
-    payload = table.payload_of(body)
-    shown = row.get("payload")
-    kept = body if shown is None or shown.encode() != payload else without_payload(body)
-    row[RECORD] = encode(kept)
 
 
 def whole_table(parts: Iterable[Any], schema: pa.Schema) -> pa.Table:

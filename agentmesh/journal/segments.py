@@ -27,9 +27,10 @@ import msgspec
 
 from agentmesh.journal import strings, table
 from agentmesh.journal.framing import LogHeader
+from agentmesh.journal.payloads import RECORD
 from agentmesh.journal.reading import damaged
 from agentmesh.journal.records import Body, CommandRecord, EventRecord, Handled
-from agentmesh.journal.sealing import READ, RECORD, Sealed
+from agentmesh.journal.sealing import READ, Sealed
 from agentmesh.journal.sources import LogSource, Segment
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class SealedLogs(Sealed):
     """
 
     extra = EXTRA
+    required = frozenset({"agent", LOG, EPOCH, "step", "index"})
 
     def __init__(self, files: Files, path: str) -> None:
         super().__init__(files, path)
@@ -145,7 +147,8 @@ class SealedLogs(Sealed):
     def groups(self) -> dict[str, list[Group]]:
         """What counts of each agent, by address, in the order of the file."""
         if self._groups is None:
-            self._groups = self._find_groups()
+            with self._reading():
+                self._groups = self._find_groups()
         return self._groups
 
     def release(self) -> None:
@@ -170,9 +173,11 @@ class SealedLogs(Sealed):
                 self._whole = (number, of, read)
             yield self._whole[2].slice(low, high - low)
 
-    def body(self, payload: str | None, record: bytes) -> EventRecord | CommandRecord:
+    def body(
+        self, payload: str | None, record: bytes, *, is_event: bool
+    ) -> EventRecord | CommandRecord:
         """Decode a record."""
-        return self._body(record, payload)
+        return self._body(record, payload, is_event=is_event)
 
     def read(self, first: int, rows: int, names: list[str]) -> list[list[Any]]:
         """Return some columns of some rows."""
@@ -184,8 +189,9 @@ class SealedLogs(Sealed):
         return columns
 
     def _segment(self, group: Group) -> StoredSegment:
-        columns = self.read(group.first, group.rows, ["step", "index", "kind", "handled"])
-        return StoredSegment(self.order_of(group), self, group, columns)
+        with self._reading():
+            columns = self.read(group.first, group.rows, ["step", "index", "kind", "handled"])
+            return StoredSegment(self.order_of(group), self, group, columns)
 
     def _places(self, first: int, rows: int) -> Iterator[tuple[int, int, int]]:
         """Yield in which row groups some rows are, and from where to where there."""
@@ -272,6 +278,8 @@ class StoredSegment(Segment):
         self._rows = array("q")
         self._window: tuple[int, list[tuple[str | None, bytes]]] = (0, [])
         for row, (step, index, kind, handled) in enumerate(zip(*columns, strict=True)):
+            if step < 0:
+                raise damaged(file.name, 0, f"a step of {group.agent} has the number {step}")
             if index == 0:
                 if kind is not None:
                     self.add(step, is_commands=False)
@@ -300,7 +308,7 @@ class StoredSegment(Segment):
         payload, record = held[row - start]
         if row + 1 == self._group.rows:
             self._window = (0, [])  # steps are read in order: this was the last
-        return self._file.body(payload, record)
+        return self._file.body(payload, record, is_event=not self._indices[row])
 
 
 def agents_of(

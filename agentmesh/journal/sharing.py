@@ -25,12 +25,13 @@ from agentmesh.journal.blobs import Blobs
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.files import LocalFiles, join
 from agentmesh.journal.packing import ENTRIES_MAX, PackedFiles, write_pack
+from agentmesh.journal.payloads import add_record
 from agentmesh.journal.places import BLOBS, INFO, SEALED, unusable
 from agentmesh.journal.redaction import Redactor
 from agentmesh.journal.rewriting import Changes, Rewriter
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo, dump_info, load_info
-from agentmesh.journal.sealing import add_record, sealed_schema, write_sealed
+from agentmesh.journal.sealing import sealed_schema, write_sealed
 from agentmesh.journal.store import Store
 
 

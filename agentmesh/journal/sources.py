@@ -150,6 +150,8 @@ class LogSource:
                 segment = self._cells.get(place.cell)
                 if segment is None:
                     raise damaged(self.name, frame, f"cell {place.cell} was not announced")
+                if place.step < 0:
+                    raise damaged(self.name, frame, f"a step has the number {place.step}")
                 segment.add(place.step, is_commands=raw.startswith(_HANDLED))
                 segment.frames.append(frame)
                 segment.offsets.append(at)

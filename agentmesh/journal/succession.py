@@ -36,9 +36,17 @@ _OPENED = b"\xa6opened"
 
 
 def lives(directory: RunDirectory, host: str) -> int:
-    """Return how many lives of a host have left a log."""
+    """Return how many lives of a host have left a log.
+
+    Raises:
+        JournalDamagedError: A log does not start like one.
+        StoreError: One can't be read.
+    """
     folder = directory.local / EVENTS
-    headers = _patiently(lambda: _headers(folder, host, _names(folder)))
+    try:
+        headers = _patiently(lambda: _headers(folder, host, _names(folder)))
+    except OSError as error:
+        raise unusable(str(folder), "can't be read", error) from error
     # The latest log is never sealed while the run goes on.
     return max((header.incarnation for header in headers.values()), default=0)
 
