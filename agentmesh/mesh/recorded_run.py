@@ -5,6 +5,7 @@ module below: what they do is known there.
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from agentmesh.causality.graph import Graph
 from agentmesh.causality.json_path import JsonQuery
@@ -17,7 +18,8 @@ from agentmesh.journal.files import Files
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
-from agentmesh.mesh.replaying import chosen
+from agentmesh.mesh.moment import Moment, Timelines
+from agentmesh.mesh.replaying import chosen, replayer_of
 
 
 class RecordedRun(Run):
@@ -33,7 +35,10 @@ class RecordedRun(Run):
     def __init__(self, files: Files, path: str, info: RunInfo, store: Store) -> None:
         super().__init__(files, path, info)
         self.store = store
+        self.program: str | Path | None = None
+        """The program's file, if it is not where it ran."""
         self._graph: Graph | None = None
+        self._timelines: Timelines | None = None
 
     def order(self) -> RunOrder:
         """Return all events in one order that is the same each time, causes first.
@@ -52,6 +57,32 @@ class RecordedRun(Run):
         if self._graph is None:
             self._graph = Graph(RunOrder.of(self))
         return self._graph
+
+    def at(self, event: Named, agent: str | None = None, *, anyway: bool = False) -> Moment:
+        """Return the moment just after an event, to look at agents as they were then.
+
+        Args:
+            event: `Writer/w1@118`, (agent, step), or a number of the run order.
+            agent: The agent, where `event` is only the number of its step.
+            anyway: Also show what is not as it was recorded, because the replay differs.
+
+        Raises:
+            UsageError: It names no event, or the program can't be imported.
+            UnknownAgentError: The run has no such agent.
+            UnknownEventError: The run has no such event.
+        """
+        return Moment(self, event, agent, anyway=anyway)
+
+    def timelines(self) -> Timelines:
+        """Return what replays agents to any of their steps; imports the run's program.
+
+        Raises:
+            UsageError: The program can't be imported.
+        """
+        if self._timelines is None:
+            replayer = replayer_of(self, self.store.redactor_for(self.info), self.program)
+            self._timelines = Timelines(replayer)
+        return self._timelines
 
     def why(self, event: Named, *, limit: int = EVENTS_MAX) -> Tree:
         """Return what an event came from, as a tree of the nearest causes.
@@ -127,5 +158,7 @@ class RecordedRun(Run):
 
     def close(self) -> None:
         """Close the run's files; the next question opens them again, and sees what is new."""
-        self._graph = None
+        timelines, self._timelines, self._graph = self._timelines, None, None
+        if timelines is not None:
+            timelines.close()
         super().close()

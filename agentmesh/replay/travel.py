@@ -53,6 +53,7 @@ class ReplayTimeline:
         divergence: The agent's first divergence, once it was met.
         under_way: What started the effects (by turn and number) and sent the asks (by 0 and
             number) that the cell waits for; some that have ended may be among them.
+        on_progress: Called now and then while the way is long.
         replayed: How many steps were handled so far, over all jumps.
     """
 
@@ -73,7 +74,7 @@ class ReplayTimeline:
         self.replayed = 0
         self._replayer = replayer
         self._rests = Rests(known)
-        self._on_progress = on_progress
+        self.on_progress = on_progress
         self._start: Rest | None = None  # where the cell comes from; None: it has handled all steps
         self._steps = replayer.run.steps(address)
         self._cell: Cell | None = self._new_cell()
@@ -226,8 +227,8 @@ class ReplayTimeline:
         self._cell = cell
         self.position, self.step, self.issued = step.number, step, issued
         self.replayed += 1
-        if self._on_progress is not None and self.replayed % _PROGRESS_EVERY == 0:
-            self._on_progress(self.replayed)
+        if self.on_progress is not None and self.replayed % _PROGRESS_EVERY == 0:
+            self.on_progress(self.replayed)
         if self.divergence is not None and step.number >= self.divergence.step:
             return
         difference = self._replayer.difference(step, issued)

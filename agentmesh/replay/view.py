@@ -221,9 +221,9 @@ def _in_words(cell: Cell, awaited: object, known: UnderWay, depth: int = 0) -> s
     if isinstance(awaited, Pending):
         return _pending_in_words(awaited, known)
     if isinstance(awaited, asyncio.Task):
-        return f"task {awaited.get_name()}"
+        return _task_in_words(cell, awaited, known, depth)
     children = getattr(awaited, "_children", None)
-    if isinstance(children, list):
+    if isinstance(children, list):  # of `asyncio.gather`
         waiting = [each for each in children if not each.done()]
         if depth:
             return f"{len(waiting)} others"
@@ -246,6 +246,15 @@ def _pending_in_words(pending: Pending[Any], known: UnderWay) -> str:
     return f"effect {pending.turn.number}.{pending.number}"
 
 
+def _task_in_words(cell: Cell, task: "asyncio.Task[Any]", known: UnderWay, depth: int) -> str:
+    """Name a task; one in which no code of the program runs is what it waits for itself."""
+    if depth < _DEPTH_MAX and isinstance(task, AgentTask):
+        stack, awaited = await_stack(task)
+        if not stack and awaited is not None and not asyncio.iscoroutine(awaited):
+            return _in_words(cell, awaited, known, depth + 1)
+    return f"task {task.get_name()}"
+
+
 def _future_in_words(cell: Cell, future: object, known: UnderWay) -> str:
     timer = inspection.timer_of(cell, future)
     if timer is not None:
@@ -255,3 +264,4 @@ def _future_in_words(cell: Cell, future: object, known: UnderWay) -> str:
 
 
 _CHILDREN_MAX = 4
+_DEPTH_MAX = 3

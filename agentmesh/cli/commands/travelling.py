@@ -24,6 +24,52 @@ LimitOption = Annotated[
 ]
 
 
+EventOption = Annotated[
+    str | None,
+    typer.Option(
+        "--event",
+        "-e",
+        metavar="EVENT",
+        help="`AGENT@STEP`; or the number of a step with --agent, of an event without.",
+        show_default="the last",
+    ),
+]
+AnywayOption = Annotated[
+    bool,
+    typer.Option("--anyway", help="Also what is not as it was recorded: the replay differs."),
+]
+
+
+def state(
+    *,
+    run: RunArgument = "latest",
+    event: EventOption = None,
+    agent: Annotated[
+        str | None, typer.Option(metavar="AGENT", help="`Type/key`, or a type with one agent.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All agents at the cut of the event.")
+    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="What the event changed.")] = False,
+    anyway: AnywayOption = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Show agents just after an event: state, open turns and their stacks, what is pending."""
+    from agentmesh.cli import state_command
+
+    return state_command.state(
+        run,
+        event=event,
+        agent=agent,
+        every=every,
+        diff=diff,
+        anyway=anyway,
+        store=store,
+        as_json=json,
+    )
+
+
 def why(
     *,
     run: OfRunArgument,
