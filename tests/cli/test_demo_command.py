@@ -7,7 +7,8 @@ import pytest
 from agentmesh.cli.demo_command import RULES, DemoRun, choose
 from agentmesh.cli.support_desk import Decision, Letter, Reply, wrong_promises
 from agentmesh.testing.models import load_rules
-from tests.cli.helpers import Done, command
+from tests.cli.demos import check_demo
+from tests.cli.helpers import command
 
 
 def run(run_id: str, *problems: str, error: str = "") -> DemoRun:
@@ -24,30 +25,11 @@ def reply(action: str, days: int | None) -> Reply:
     )
 
 
-def check(done: Done, runs: int) -> None:
-    """Check what a demo said as JSON."""
-    assert done.code == 0, done.err
-    told = done.json
-    outcomes = [each["outcome"] for each in told["runs"]]
-
-    assert told["simulated"] is True
-    assert len(outcomes) >= runs
-    assert {*outcomes} <= {"fine", "wrong"}
-    assert [bool(each["problems"]) for each in told["runs"]] == [one == "wrong" for one in outcomes]
-    if "wrong" in outcomes:
-        chosen = next(each for each in told["runs"] if each["run"] == told["chosen"])
-        assert chosen["outcome"] == "wrong"
-    assert told["replay"]["identical"] is True
-    assert told["replay"]["turns"] > 10
-    assert told["messages"]
-    assert any(told["chosen"] in words for words in told["next"])
-
-
 @pytest.mark.slow
 def test_the_demo_runs_replays_and_explains(tmp_path: Path) -> None:
     """Without Ray, as JSON; the commands it offers work."""
     done = command("demo", "--local", "--runs", "3", "--json", cwd=tmp_path)
-    check(done, runs=3)
+    check_demo(done, runs=3)
     for offered in done.json["next"]:
         assert command(*offered.split()[1:], cwd=tmp_path).code == 0
 
@@ -66,14 +48,6 @@ def test_the_demo_is_told_to_people(tmp_path: Path) -> None:
         "--store kept",
     ):
         assert words in done.out
-
-
-@pytest.mark.ray
-@pytest.mark.own_ray
-@pytest.mark.timeout(300)
-def test_the_demo_runs_on_ray(tmp_path: Path) -> None:
-    """The real thing: hosts are processes, messages travel, and it replays all the same."""
-    check(command("demo", "--runs", "1", "--json", cwd=tmp_path, seconds=240.0), runs=1)
 
 
 def test_an_oversold_run_is_looked_at_first() -> None:

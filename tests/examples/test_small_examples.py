@@ -26,18 +26,6 @@ def test_a_small_example_prints_what_its_docstring_says_and_replays(name: str, t
     assert replay_elsewhere(ran)["divergences"] == []
 
 
-@pytest.mark.ray
-@pytest.mark.slow
-def test_the_same_file_runs_on_ray(tmp_path: Path):
-    """Without AGENTMESH_LOCAL nothing else changes: output, journal and replay are alike."""
-    ran = run_example("hello.py", store=tmp_path, AGENTMESH_LOCAL="0")
-
-    assert ran.code == 0, ran.err
-    assert_as_expected("hello.py", ran.out)
-    replayed = replay_elsewhere(ran)
-    assert (replayed["agents"], replayed["divergences"]) == (3, [])
-
-
 def test_races_end_differently_and_each_replays_with_its_own_winners(tmp_path: Path):
     """Five races a run: that several runs in a row have the same winners is next to impossible."""
     seen = set()

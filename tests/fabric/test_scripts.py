@@ -37,15 +37,6 @@ def test_a_script_with_agents_in_it_runs_on_a_fresh_ray(tmp_path: Path, start: S
         assert run.addresses() == ["Clerk/main", "desk/root", "shout/main"]
 
 
-def test_a_script_that_fails_says_where(start: Start) -> None:
-    """The traceback of the other process is under the caller's own."""
-    code, _, errors = start("fail").finish()
-
-    assert code == 1
-    assert 'raise ValueError("nobody knows")' in errors
-    assert "desk.py" in errors
-
-
 def test_ctrl_c_leaves_a_readable_run_and_no_process(tmp_path: Path, start: Start) -> None:
     """SIGINT, as a terminal sends it: open work is journaled as cancelled."""
     script = start("wait")
