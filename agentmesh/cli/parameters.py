@@ -17,6 +17,13 @@ class Level(StrEnum):
     error = "error"
 
 
+class Policy(StrEnum):
+    """What a replay does where it diverges."""
+
+    strict = "strict"
+    resync = "resync"
+
+
 class Durability(StrEnum):
     """What the journal survives."""
 

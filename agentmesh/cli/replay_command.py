@@ -6,7 +6,7 @@ import itertools
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ from agentmesh.mesh.options import store_location
 from agentmesh.mesh.replaying import chosen, replayer_of
 from agentmesh.replay.driver import Replayer, Report
 from agentmesh.replay.parallel import replay_in_processes
+from agentmesh.replay.resync import STRICT, Taint
 
 _WORTH_BYTES = 100_000_000
 """A journal from which on several processes gain more than it takes to start them."""
 _SEALED_FACTOR = 8
 """A sealed journal is about so much smaller."""
 _OTHERS_MAX = 10
+_TAINT_LINES_MAX = 6
 _LOOKED_AT = 1_000
 """How many steps are looked at for a call of a model."""
 
@@ -63,6 +65,7 @@ class Replayed:
             "hash_seed_recorded": self.info.hash_seed,
             "processes": self.processes,
             "divergences": [one.as_json() for one in report.divergences],
+            "tainted": [asdict(one) for one in report.tainted],
         }
 
 
@@ -73,13 +76,14 @@ def replay(
     store: str | None,
     processes: int,
     seed: str,
+    policy: str,
     as_json: bool,
 ) -> int:
     """Replay a run and return the exit code: 0, or 3 if it diverged."""
     location = store_location(store)
     with Store(location).open_run(name) as run:
         _settle_hash_seed(run.info, seed)
-        replayed = _replay(run, location, chosen(run, agents), processes)
+        replayed = _replay(run, location, chosen(run, agents), processes, policy)
     if as_json:
         terminal.print_json(replayed.as_json())
     else:
@@ -97,7 +101,7 @@ def _settle_hash_seed(info: RunInfo, wanted: str) -> None:
         )
 
 
-def _replay(run: Run, location: str, addresses: list[str], processes: int) -> Replayed:
+def _replay(run: Run, location: str, addresses: list[str], processes: int, policy: str) -> Replayed:
     processes = min(processes or _worth(run), max(len(addresses), 1))
     # What the program prints is not the replay's answer.
     with terminal.quiet_output(), terminal.working(f"replaying {run.id}") as update:
@@ -106,11 +110,11 @@ def _replay(run: Run, location: str, addresses: list[str], processes: int) -> Re
             update(counted(events, "event"))
 
         if processes > 1:
-            opens = functools.partial(open_replayer, run.path, location)
+            opens = functools.partial(open_replayer, run.path, location, policy)
             started = time.perf_counter()
             report = replay_in_processes(opens, addresses, processes, tell)
         else:
-            replayer = replayer_of(run, Store(location).redactor_for(run.info))
+            replayer = replayer_of(run, Store(location).redactor_for(run.info), policy=policy)
             _warm(run, addresses)
             started = time.perf_counter()
             report = replayer.replay(addresses, tell)
@@ -128,12 +132,12 @@ def _warm(run: Run, addresses: list[str]) -> None:
             return
 
 
-def open_replayer(path: str, location: str) -> Replayer:
+def open_replayer(path: str, location: str, policy: str = STRICT) -> Replayer:
     """Open a run in a process of its own; it stays open as long as the process lives."""
     sys.stdout = sys.stderr
     store = Store(location)
     run = store.open_run(path if Path(path).exists() else Path(path).name)
-    return replayer_of(run, store.redactor_for(run.info))
+    return replayer_of(run, store.redactor_for(run.info), policy=policy)
 
 
 def _worth(run: Run) -> int:
@@ -156,12 +160,37 @@ def _tell(replayed: Replayed) -> None:
     if number > 1:
         others = [visible(one.agent) for one in report.divergences[1 : 1 + _OTHERS_MAX]]
         more = ", ..." if number - 1 > _OTHERS_MAX else ""
-        text = f"\n{counted(number, 'agent')} diverged, each replayed up to its first divergence"
+        upto = "" if report.tainted else ", each replayed up to its first divergence"
+        text = f"\n{counted(number, 'agent')} diverged{upto}"
         terminal.show(terminal.styled(f"{text}; later: {', '.join(others)}{more}."))
+    if report.tainted:
+        _tell_taint(report.tainted)
     if number and replayed.seed != replayed.info.hash_seed:
         terminal.say(_on_hash_seeds(replayed))
     if replayed.info.status == RUNNING:
         terminal.say("agentmesh: no end of this run is recorded: this is what there is so far.")
+
+
+def _tell_taint(tainted: list[Taint]) -> None:
+    """Say what became of agents after their first divergence."""
+    steps, same = sum(one.steps for one in tainted), sum(one.same for one in tainted)
+    terminal.show(
+        terminal.styled(
+            f"\nTainted: {counted(steps, 'step')} of {counted(len(tainted), 'agent')}, from the "
+            f"divergence on; {same:,} of them did what was recorded.",
+            "yellow",
+        )
+    )
+    for one in tainted[:_OTHERS_MAX]:
+        head = f"  {visible(one.agent)}@{one.since}: {counted(one.steps, 'step')}, {one.same:,} as"
+        terminal.show(terminal.styled(f"{head} recorded"))
+        lines = [f"waits, without an answer on record: {visible(each)}" for each in one.waits]
+        lines += [f"could not take {visible(each)}" for each in one.not_taken]
+        lines += [f"could not go on: {visible(one.stopped)}"] if one.stopped else []
+        for line in lines[:_TAINT_LINES_MAX]:
+            terminal.show(terminal.styled(f"    {line}"))
+        if len(lines) > _TAINT_LINES_MAX:
+            terminal.show(terminal.styled(f"    ... ({len(lines) - _TAINT_LINES_MAX} more)", "dim"))
 
 
 def _on_hash_seeds(replayed: Replayed) -> str:

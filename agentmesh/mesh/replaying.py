@@ -18,6 +18,7 @@ from agentmesh.mesh.options import store_location
 from agentmesh.mesh.own_code import own_code
 from agentmesh.replay.causes import Today
 from agentmesh.replay.driver import Replayer, Report
+from agentmesh.replay.resync import STRICT
 from agentmesh.sdk.agent import DEFINED
 from agentmesh.sdk.program import RunContext
 
@@ -31,6 +32,7 @@ def replay_run(
     store: str | None = None,
     agents: Sequence[str] = (),
     program: str | Path | None = None,
+    policy: str = STRICT,
     on_progress: Progress | None = None,
 ) -> Report:
     """Re-execute a stored run and compare every command with the record.
@@ -42,6 +44,8 @@ def replay_run(
         store: Where runs are kept.
         agents: Addresses (`Type/key`) or agent types to replay; all by default.
         program: The program's file, when it is not where it ran.
+        policy: `strict` ends an agent's replay at its first divergence; `resync` goes on with
+            the recorded events, and marks everything that follows as tainted.
         on_progress: Called now and then.
 
     Returns:
@@ -50,19 +54,21 @@ def replay_run(
     Raises:
         UnknownRunError: There is no such run.
         UnknownAgentError: The run has no such agent.
-        UsageError: The program can't be imported.
+        UsageError: The program can't be imported, or there is no such policy.
         JournalError: The journal can't be read.
     """
     started = time.perf_counter()
     opened = Store(store_location(store))
     with opened.open_run(name) as run:
-        replayer = replayer_of(run, opened.redactor_for(run.info), program)
+        replayer = replayer_of(run, opened.redactor_for(run.info), program, policy)
         report = replayer.replay(chosen(run, agents), on_progress)
     report.seconds = time.perf_counter() - started
     return report
 
 
-def replayer_of(run: Run, redactor: Redactor, file: str | Path | None = None) -> Replayer:
+def replayer_of(
+    run: Run, redactor: Redactor, file: str | Path | None = None, policy: str = STRICT
+) -> Replayer:
     """Import a run's program and return what replays its cells."""
     program, _ = load(entry_from(run.info, file))
     context = RunContext(
@@ -72,7 +78,7 @@ def replayer_of(run: Run, redactor: Redactor, file: str | Path | None = None) ->
         root=address(run.info.workflow, ROOT_KEY),
         settings={name: str(value) for name, value in run.info.settings.items()},
     )
-    return Replayer(run, context, BodyEncoder(redactor), today(run.info, program.module))
+    return Replayer(run, context, BodyEncoder(redactor), today(run.info, program.module), policy)
 
 
 def today(info: RunInfo, module: str) -> Today:

@@ -1,7 +1,8 @@
 """The replay driver: feed each cell the events it was recorded with, compare what it does.
 
 Cells are independent, so any subset replays alone. A cell is replayed up to its
-first divergence: what comes after it would only be its consequence.
+first divergence: what comes after it would only be its consequence. Who wants to see that
+asks for `resync`, and gets it marked as tainted.
 """
 
 import gc
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agentmesh import ambient
 from agentmesh.ambient.time_zone import in_time_zone
+from agentmesh.errors import UsageError
 from agentmesh.journal.comparing import Difference, first_difference
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.records import Step
@@ -21,6 +23,7 @@ from agentmesh.replay.causes import Today
 from agentmesh.replay.divergence import Divergence
 from agentmesh.replay.explaining import Explainer
 from agentmesh.replay.feeding import feed
+from agentmesh.replay.resync import POLICIES, RESYNC, STRICT, Resync, Taint
 from agentmesh.sdk.program import RunContext
 from agentmesh.sdk.resolve import new_cell
 
@@ -46,6 +49,8 @@ class Report:
     """Wall time; filled in by whoever has a clock."""
     divergences: list[Divergence] = field(default_factory=list)
     """The first of each agent that diverged, earliest first."""
+    tainted: list[Taint] = field(default_factory=list)
+    """What became of those agents then; only under the policy `resync`, in the same order."""
 
     @property
     def identical(self) -> bool:
@@ -59,11 +64,14 @@ class Report:
         self.turns += other.turns
         self.commands += other.commands
         self.divergences.extend(other.divergences)
+        self.tainted.extend(other.tainted)
         self.sort()
 
     def sort(self) -> None:
         """Put the earliest divergence first."""
         self.divergences.sort(key=lambda one: (one.at_ns, one.agent, one.step))
+        order = {one.agent: place for place, one in enumerate(self.divergences)}
+        self.tainted.sort(key=lambda one: order[one.agent])
 
 
 class Replayer:
@@ -74,9 +82,26 @@ class Replayer:
         context: What handlers find of it.
         encoder: How commands are compared.
         today: What this process is, for the likely cause of a divergence.
+        policy: What an agent's replay does at its first divergence: `strict` ends it there,
+            `resync` goes on with the recorded events.
+
+    Raises:
+        UsageError: There is no such policy.
     """
 
-    def __init__(self, run: "Run", context: RunContext, encoder: BodyEncoder, today: Today) -> None:
+    def __init__(
+        self,
+        run: "Run",
+        context: RunContext,
+        encoder: BodyEncoder,
+        today: Today,
+        policy: str = STRICT,
+    ) -> None:
+        if policy not in POLICIES:
+            raise UsageError(
+                f"{policy!r} is no policy of a replay.", fix=f"Use {' or '.join(POLICIES)}."
+            )
+        self._policy = policy
         ambient.install()
         self.run = run
         self.context = context
@@ -117,7 +142,8 @@ class Replayer:
     def _replay_cell(self, address: str, report: Report, on_progress: Progress | None) -> None:
         report.agents += 1
         cell = self.new_cell(address)
-        for step in self.run.steps(address):
+        steps = self.run.steps(address)
+        for step in steps:
             issued = feed(cell, step)
             report.events += 1
             report.commands += len(issued)
@@ -127,7 +153,22 @@ class Replayer:
             difference = self.difference(step, issued)
             if difference is not None:
                 report.divergences.append(self.explain(address, step, difference, issued))
+                if self._policy == RESYNC:
+                    report.tainted.append(self._go_on(cell, step, issued, steps))
                 return
+
+    def _go_on(self, cell: Cell, step: Step, issued: list[Command], rest: Iterator[Step]) -> Taint:
+        """Feed what is left of an agent's recording to a cell that has diverged."""
+        taint = Taint(agent=cell.address, since=step.number)
+        ahead = self.run.steps(cell.address, start=step.number, resolve=False)
+        resync = Resync(cell, self._encoder, taint, ahead)
+        resync.begin(step, issued)
+        for each in rest:
+            resync.follow(each)
+            if taint.stopped:
+                break
+        resync.end()
+        return taint
 
     def explain(
         self, address: str, step: Step, difference: Difference, issued: list[Command]

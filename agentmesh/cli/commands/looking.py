@@ -9,6 +9,7 @@ from agentmesh.cli.parameters import (
     AgentsOption,
     JsonOption,
     Level,
+    Policy,
     RunArgument,
     StoreOption,
 )
@@ -88,6 +89,13 @@ def replay(
             help="The command starts itself again under it.",
         ),
     ] = hash_seed.RECORDED,
+    policy: Annotated[
+        Policy,
+        typer.Option(
+            help="At an agent's first divergence, stop it; or go on with the recorded events, and "
+            "mark all that follows as tainted."
+        ),
+    ] = Policy.strict,
     json: JsonOption = False,
 ) -> int:
     """Do it again, without Ray, network or key, and compare every command with the record."""
@@ -100,6 +108,7 @@ def replay(
         store=store,
         processes=processes,
         seed=wanted or hash_seed.RECORDED,
+        policy=policy.value,
         as_json=json,
     )
 
