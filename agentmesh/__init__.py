@@ -69,6 +69,7 @@ from agentmesh.errors import (
     WorkCancelledError,
 )
 from agentmesh.mesh.auditing import audit_run
+from agentmesh.mesh.comparing import diff
 from agentmesh.mesh.replaying import replay_run
 from agentmesh.mesh.resuming import resume
 from agentmesh.mesh.runner import run
@@ -141,6 +142,7 @@ __all__ = [
     "changed",
     "context",
     "continue_with",
+    "diff",
     "effect",
     "endpoint",
     "export_run",

@@ -61,6 +61,7 @@ PUBLIC = [
     "changed",
     "context",
     "continue_with",
+    "diff",
     "effect",
     "endpoint",
     "export_run",

@@ -177,3 +177,27 @@ def _unreadable(text: str, cause: str) -> UsageError:
         cause=cause,
         fix='Write it as in $.order.amount > 100, $.items[*].sku == "A1" or $..name.',
     )
+
+
+def first_difference(one: Any, other: Any) -> str:
+    """Return the JSON pointer (RFC 6901) of the first place where two values differ."""
+    at = ""
+    while True:
+        if isinstance(one, dict) and isinstance(other, dict):
+            names = sorted({*one, *other})
+            name = next((n for n in names if one.get(n, at) != other.get(n, at)), None)
+            if name is None or name not in one or name not in other:
+                return at if name is None else f"{at}/{_token(name)}"
+            at, one, other = f"{at}/{_token(name)}", one[name], other[name]
+        elif isinstance(one, list) and isinstance(other, list):
+            pairs = enumerate(zip(one, other, strict=False))
+            place = next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
+            if place >= min(len(one), len(other)):
+                return f"{at}/{place}"
+            at, one, other = f"{at}/{place}", one[place], other[place]
+        else:
+            return at
+
+
+def _token(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

@@ -11,10 +11,17 @@ from typing import Any
 
 from agentmesh.causality.index import NOBODY
 from agentmesh.causality.order import EventRef, RunOrder
-from agentmesh.journal.records import EventRecord, Sent, Step
+from agentmesh.journal.records import CommandRecord, EventRecord, Sent, Step
 from agentmesh.journal.run import Run
 from agentmesh.kernel import envelope as kinds
-from agentmesh.kernel.commands import StartEffect, StartTimer
+from agentmesh.kernel.commands import (
+    CancelEffect,
+    CancelTimer,
+    FinishTurn,
+    Log,
+    StartEffect,
+    StartTimer,
+)
 from agentmesh.kernel.envelope import CLIENT, KIND_NAMES, Envelope
 from agentmesh.kernel.events import (
     Cancelled,
@@ -173,12 +180,48 @@ def _delivered(envelope: Envelope) -> Summary:
     return Summary(what=f"{KIND_NAMES[envelope.kind]} {call} from {source}", payload=payload)
 
 
-def sent_words(command: Sent) -> str:
-    """Put a message that is sent into words."""
+def command_words(command: CommandRecord, at: int) -> tuple[str, Any]:
+    """Put a command into words, without counters and times; with what it says as a JSON value.
+
+    Args:
+        command: With its payload.
+        at: Logical time of its event, in nanoseconds since the epoch.
+    """
+    match command:
+        case Sent():
+            return f"sends {_sent(command)}", f"{command.digest:016x}"
+        case StartEffect():
+            return f"starts {command.kind} {command.name}", value_of(command.request)
+        case StartTimer():
+            return f"waits {milliseconds(max(command.due - at, 0))}", None
+        case Log():
+            return f"logs {command.level}: {command.event}", value_of(command.fields)
+        case FinishTurn():
+            text = f": {error_text(value_of(command.error))}" if command.error else ""
+            return f"ends its turn: {command.outcome}{text}", value_of(command.error)
+        case CancelEffect():
+            return "cancels an effect", None
+        case CancelTimer():
+            return "cancels a timer", None
+
+
+def _sent(command: Sent) -> str:
     if command.kind in _ANSWERS:
         return f"{_ANSWERS[command.kind]} to {command.dst}"
     call = f" {command.handler}({command.type})" if command.handler else ""
     return f"{KIND_NAMES[command.kind]}{call} to {command.dst}"
+
+
+def gist(payload: Any) -> Any:
+    """Return what matters of a payload to who reads a list: of a model's response, the answer."""
+    body = payload.get("json") if isinstance(payload, dict) and "status" in payload else None
+    choices = body.get("choices") if isinstance(body, dict) else None
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return payload
+    message = choices[0].get("message")
+    if not isinstance(message, dict):
+        return payload
+    return message.get("tool_calls") or message.get("content") or payload
 
 
 def value_of(data: bytes) -> Any:

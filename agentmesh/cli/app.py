@@ -9,7 +9,15 @@ import typer
 from typer.core import TyperGroup
 
 from agentmesh.cli import exit_codes, hash_seed
-from agentmesh.cli.commands import debugging, looking, running, sharing, surroundings, travelling
+from agentmesh.cli.commands import (
+    debugging,
+    looking,
+    running,
+    sharing,
+    surroundings,
+    testing,
+    travelling,
+)
 from agentmesh.cli.failures import complain, exit_code_of
 from agentmesh.errors import AgentMeshError
 
@@ -85,12 +93,14 @@ PANELS: dict[str, list[Callable[..., int]]] = {
     _START: [running.demo, running.run, running.resume],
     _LOOK: [looking.runs, looking.show, looking.log, looking.replay, looking.audit],
     "Time travel": [
+        travelling.state,
         debugging.debug,
         travelling.why,
         travelling.effects_of,
         travelling.waits,
         travelling.search,
     ],
+    "Compare and check": [testing.diff, testing.lint],
     "Share": [sharing.export, sharing.import_],
 }
 for panel, functions in PANELS.items():

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from agentmesh.causality.summaries import gist
 from agentmesh.causality.trees import AFTER, BEFORE, CAUSE, EFFECT, Node, Tree
 from agentmesh.cli import exit_codes, terminal
 from agentmesh.cli.wording import compact, counted, shortened, visible
@@ -18,7 +19,7 @@ from agentmesh.mesh.runs import open_run
 if TYPE_CHECKING:
     from rich.text import Text
 
-_PAYLOAD_MAX = 300
+_PAYLOAD_MAX = 200
 _PAYLOAD_LEAST = 20
 _PLAIN_PAYLOAD_MAX = 60
 _AGENTS_MAX = 6
@@ -169,7 +170,7 @@ def _parted(children: list[Node]) -> tuple[list[Node], Node | None]:
 def _row(node: Node, lead: str) -> _Row:
     summary = node.summary
     relation = {BEFORE: "before it: ", AFTER: "after it: "}.get(node.relation, "")
-    payload = "" if summary.payload is None else compact(summary.payload)
+    payload = "" if summary.payload is None else compact(gist(summary.payload))
     what = visible(relation + summary.what)
     if node.shown_elsewhere:
         return _Row(lead, visible(str(node.event)), f"{what}  (shown elsewhere)", "")

@@ -6,11 +6,12 @@ from itertools import islice
 from typing import TypedDict
 
 from agentmesh.causality.search import Hit
+from agentmesh.causality.summaries import gist
 from agentmesh.cli import exit_codes, terminal
 from agentmesh.cli.wording import clock, compact, counted, shortened, visible
 from agentmesh.mesh.runs import open_run
 
-_PAYLOAD_MAX = 300
+_PAYLOAD_MAX = 200
 _PAYLOAD_LEAST = 20
 
 
@@ -47,7 +48,7 @@ def _print(hits: list[Hit], cut_at: int) -> None:
         what, event = visible(hit.what), visible(hit.event).ljust(width)
         taken = len(clock(hit.at_ns)) + width + len(what) + 6
         room = max(columns - taken, _PAYLOAD_LEAST) if columns else _PAYLOAD_MAX
-        payload = "" if hit.payload is None else shortened(compact(hit.payload), room)
+        payload = "" if hit.payload is None else shortened(compact(gist(hit.payload)), room)
         terminal.show(
             Text.assemble(
                 (clock(hit.at_ns), "dim"), "  ", (event, "bold"), f"  {what}  ", (payload, "dim")

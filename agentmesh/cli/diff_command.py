@@ -1,0 +1,125 @@
+"""`agentmesh diff`: where two runs part, and what they came to."""
+
+import shutil
+import sys
+from typing import Any
+
+from agentmesh.causality.alignment import MEANING, Parting, Side
+from agentmesh.causality.summaries import gist
+from agentmesh.cli import exit_codes, terminal
+from agentmesh.cli.failures import described
+from agentmesh.cli.wording import compact, counted, shortened, took, visible
+from agentmesh.journal.run_info import RunInfo
+from agentmesh.mesh.comparing import RunDiff, diff
+
+_PAYLOAD_MAX = 200
+_PAYLOAD_LEAST = 20
+_VALUE_MAX = 60
+_NAMES_MAX = 10
+
+
+def diff_runs(one: str, other: str, *, store: str | None, limit: int, as_json: bool) -> int:
+    """Compare two runs; the exit code is 1 if they differ, as that of diff."""
+    with terminal.working("comparing"):
+        found = diff(one, other, store=store)
+    if as_json:
+        terminal.print_json(found.as_json())
+    else:
+        _print(found, limit)
+    return exit_codes.OK if found.identical else exit_codes.FAILED
+
+
+def _print(found: RunDiff, limit: int) -> None:
+    aligned = found.alignment
+    heading = f"one    {found.one.id}\nother  {found.other.id}"
+    terminal.show(terminal.styled(visible(heading, keep_lines=True), "bold"), terminal.styled(""))
+    if found.identical:
+        text = f"All {counted(len(aligned.same), 'agent')} did the same in both."
+        terminal.show(terminal.styled(text))
+    for number, parting in enumerate(aligned.partings[:limit]):
+        _print_parting(parting, first=number == 0)
+    more = len(aligned.partings) - limit
+    if more > 0:
+        terminal.show(
+            terminal.styled(f"... and {more:,} more; see --limit.\n", "dim")
+        )
+    for text, names in (
+        ("Only in one", aligned.only_one),
+        ("Only in other", aligned.only_other),
+        ("The same in both", aligned.same if not found.identical else []),
+    ):
+        if names:
+            terminal.show(terminal.styled(f"{text}: {_listed(names)}."))
+    terminal.show(terminal.styled(""), _figures(found))
+
+
+def _print_parting(parting: Parting, *, first: bool) -> None:
+    from rich.text import Text
+
+    when = "parts first" if first else "parts"
+    where = f", at {visible(parting.pointer)}" if parting.pointer else ""
+    agent = (visible(parting.agent), "bold")
+    terminal.show(Text.assemble(agent, f" {when}: {MEANING[parting.kind]}{where}"))
+    sides = (("one", parting.one), ("other", parting.other))
+    width = max(len(visible(side.event)) for _, side in sides)
+    for name, side in sides:
+        terminal.show(_side(name, side, width, parting.pointer))
+    terminal.show(terminal.styled(""))
+
+
+def _side(name: str, side: Side, width: int, pointer: str) -> Any:
+    from rich.text import Text
+
+    event, what = visible(side.event).ljust(width), visible(side.what)
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    room = max(columns - width - len(what) - 14, _PAYLOAD_LEAST) if columns else _PAYLOAD_MAX
+    value = gist(side.payload)
+    if pointer and isinstance(side.payload, dict) and value is side.payload:
+        value = side.payload.get(pointer[1:], side.payload)  # only what differs, if that is a field
+    payload = "" if value is None else shortened(compact(value), room)
+    return Text.assemble(f"  {name:<5}  ", (event, "bold"), f"  {what}  ", (payload, "dim"))
+
+
+def _figures(found: RunDiff) -> Any:
+    """Return what can be counted, side by side."""
+    one, other = found.figures
+    rows: list[tuple[str, str, str]] = [
+        ("status", found.one.status, found.other.status),
+        ("came to", _end(found.one), _end(found.other)),
+        ("took", took(one.seconds), took(other.seconds)),
+        ("agents", f"{one.agents:,}", f"{other.agents:,}"),
+        ("events", f"{one.events:,}", f"{other.events:,}"),
+        ("messages", f"{one.messages:,}", f"{other.messages:,}"),
+    ]
+    for name in sorted({*one.outcomes, *other.outcomes}):
+        left, right = one.outcomes.get(name, 0), other.outcomes.get(name, 0)
+        rows.append((f"  {name}", f"{left:,}", f"{right:,}"))
+    for name in sorted({*one.effects, *other.effects}):
+        left, right = one.effects.get(name, 0), other.effects.get(name, 0)
+        rows.append((name, f"{left:,}", f"{right:,}"))
+    rows += [
+        ("failed effects", f"{one.failed_effects:,}", f"{other.failed_effects:,}"),
+        ("input tokens", f"{one.input_tokens:,}", f"{other.input_tokens:,}"),
+        ("output tokens", f"{one.output_tokens:,}", f"{other.output_tokens:,}"),
+    ]
+    made = terminal.table("", "one", "other")
+    for name, mine, its in rows:
+        if (mine, its) != ("0", "0"):
+            style = "" if mine == its else "yellow"
+            cells = (terminal.styled(visible(cell), style) for cell in (mine, its))
+            made.add_row(visible(name), *cells)
+    return made
+
+
+def _end(info: RunInfo) -> str:
+    if info.error is not None:
+        error = info.error if isinstance(info.error, dict) else {}
+        text = described(str(error.get("type", "")), str(error.get("what", "")))
+        return shortened(text, _VALUE_MAX)
+    return shortened(compact(info.result), _VALUE_MAX)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(visible(name) for name in names[:_NAMES_MAX])
+    more = len(names) - _NAMES_MAX
+    return f"{shown} and {more:,} more" if more > 0 else shown
