@@ -30,7 +30,7 @@ ORDER = (
     ("host",),
     ("effects",),
     ("causality", "sdk"),
-    ("journal", "ambient"),
+    ("journal", "ambient", "linting"),
     ("kernel",),
     ("errors",),
 )

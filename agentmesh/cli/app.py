@@ -100,7 +100,7 @@ PANELS: dict[str, list[Callable[..., int]]] = {
         travelling.waits,
         travelling.search,
     ],
-    "Compare and check": [testing.diff, testing.lint],
+    "Compare and check": [testing.check, testing.diff, testing.lint],
     "Share": [sharing.export, sharing.import_],
 }
 for panel, functions in PANELS.items():

@@ -5,7 +5,52 @@ from typing import Annotated
 import typer
 
 from agentmesh.cli import completion
-from agentmesh.cli.parameters import JsonOption, StoreOption
+from agentmesh.cli.parameters import AgentsOption, JsonOption, StoreOption
+
+
+def check(
+    *,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN...",
+            help="Ids, directories, packed runs, `latest`, and patterns: '2026*', tests/runs.",
+            autocompletion=completion.run_ids,
+        ),
+    ] = None,
+    program: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The program, where it is not where the runs were."),
+    ] = None,
+    agent: AgentsOption = None,
+    processes: Annotated[
+        int, typer.Option(min=0, help="At most so many at a time; 0 for one a processor.")
+    ] = 0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, help="How long one run may take.")
+    ] = 600.0,
+    junit: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write JUnit XML, for CI.")
+    ] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Replay runs on today's code: which are the same, which differ, from where, and why.
+
+    Exit code 3 if a run differs, 1 if one could not be checked.
+    """
+    from agentmesh.cli import check_command
+
+    return check_command.check_runs(
+        runs or [],
+        store=store,
+        program=program,
+        agents=tuple(agent or ()),
+        processes=processes,
+        timeout_seconds=timeout,
+        junit_file=junit,
+        as_json=json,
+    )
 
 
 def lint(
