@@ -69,6 +69,7 @@ from agentmesh.errors import (
     WorkCancelledError,
 )
 from agentmesh.mesh.auditing import audit_run
+from agentmesh.mesh.checking import check
 from agentmesh.mesh.comparing import diff
 from agentmesh.mesh.replaying import replay_run
 from agentmesh.mesh.resuming import resume
@@ -140,6 +141,7 @@ __all__ = [
     "agent",
     "audit_run",
     "changed",
+    "check",
     "context",
     "continue_with",
     "diff",

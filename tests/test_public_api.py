@@ -59,6 +59,7 @@ PUBLIC = [
     "agent",
     "audit_run",
     "changed",
+    "check",
     "context",
     "continue_with",
     "diff",
