@@ -172,13 +172,21 @@ class _Sent:
     def __init__(self) -> None:
         self._counters = array("q")
         self._places = array("q")
+        self._is_sorted = True
 
     def add(self, counter: int, place: int) -> None:
+        if self._counters and counter < self._counters[-1]:
+            self._is_sorted = False
         self._counters.append(counter)
         self._places.append(place)
 
     def place_of(self, counter: int) -> int:
         """Return the place of the step that sent a message, or `NOBODY`."""
+        if not self._is_sorted:  # no host writes such a record, but somebody may have
+            pairs = sorted(zip(self._counters, self._places, strict=True))
+            self._counters = array("q", (each for each, _ in pairs))
+            self._places = array("q", (place for _, place in pairs))
+            self._is_sorted = True
         found = bisect_left(self._counters, counter)
         if found < len(self._counters) and self._counters[found] == counter:
             return self._places[found]
