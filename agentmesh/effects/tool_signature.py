@@ -3,6 +3,7 @@
 Hints are validation, the recorded form, and the JSON schema that a model is shown.
 """
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -79,14 +80,22 @@ class ToolSignature:
     def encode(self, arguments: Mapping[str, object]) -> bytes:
         """Return checked arguments as canonical JSON."""
         try:
-            return recorded.object_of(
-                {
-                    name: recorded.canonical(value, self.parameters[name])
-                    for name, value in arguments.items()
-                }
-            )
+            written = [
+                before + recorded.canonical(arguments[name], adapter)
+                for name, before, adapter in self._writers
+                if name in arguments
+            ]
         except (ValueError, TypeError) as error:
             raise self._wrong(str(error)) from error
+        return b"{%b}" % b",".join(written)
+
+    @functools.cached_property
+    def _writers(self) -> list[tuple[str, bytes, TypeAdapter[object]]]:
+        """By parameter: what its JSON begins with, and how to write its value."""
+        return [
+            (name, recorded.encode_name(name) + b":", adapter)
+            for name, adapter in self.parameters.items()
+        ]
 
     def encode_result(self, result: object) -> bytes:
         """Check what the tool returned and return its JSON.

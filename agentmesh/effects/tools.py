@@ -44,6 +44,15 @@ class ToolSpec:
     asynchronous: bool
     """Whether calling the function makes a coroutine."""
 
+    @functools.cached_property
+    def request(self) -> tuple[bytes, bytes]:
+        """What stands before and after the arguments' JSON in the canonical request."""
+        parts = {"tool": recorded.encode_name(self.name), "arguments": b""}
+        if not self.idempotent:
+            parts["idempotent"] = b"false"
+        before, between, after = recorded.object_of(parts).rpartition(b'"arguments":')
+        return before + between, after
+
 
 class Tool(Protocol[P, R_co]):
     """A decorated function: call it and await the result."""
@@ -147,7 +156,10 @@ def _define(
 
     @functools.wraps(function)
     async def call(*args: object, **kwargs: object) -> object:
-        return await _called(spec, args, kwargs)
+        cell = recorded.cell_here()
+        if cell is None:
+            return await run_plainly(spec, args, kwargs)
+        return await call_recorded(cell, spec, spec.signature.bind(args, kwargs))
 
     made = cast("Any", call)
     setattr(made, MARK, spec)
@@ -180,13 +192,6 @@ def _check_options(name: str, retries: int, *, idempotent: bool) -> None:
         )
 
 
-async def _called(spec: ToolSpec, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-    cell = recorded.cell_here()
-    if cell is not None:
-        return await call_recorded(cell, spec, spec.signature.bind(args, kwargs))
-    return await run_plainly(spec, args, kwargs)
-
-
 async def run_plainly(
     spec: ToolSpec, args: tuple[object, ...], kwargs: dict[str, object]
 ) -> object:
@@ -209,9 +214,6 @@ async def call_recorded(cell: Cell, spec: ToolSpec, arguments: dict[str, object]
     """
     signature = spec.signature
     encoded = signature.encode(arguments)
-    parts = {"tool": recorded.encode_name(spec.name), "arguments": encoded}
-    if not spec.idempotent:
-        parts["idempotent"] = b"false"
 
     def shown() -> str:
         return f"Tool {failures.summary(spec.name, recorded.run_of(cell).redactor.json(encoded))}"
@@ -229,7 +231,8 @@ async def call_recorded(cell: Cell, spec: ToolSpec, arguments: dict[str, object]
         )
         return signature.encode_result(await attempts.perform(call, spec.policy, gather, emit))
 
-    request = recorded.object_of(parts)
+    before, after = spec.request
+    request = before + encoded + after
     pending = recorded.issue(cell, KIND, spec.name, request, perform, idempotent=spec.idempotent)
     return message.decode(await pending, signature.returns)
 
