@@ -94,6 +94,7 @@ PANELS: dict[str, list[Callable[..., int]]] = {
     _LOOK: [looking.runs, looking.show, looking.log, looking.replay, looking.audit],
     "Time travel": [
         travelling.state,
+        travelling.when,
         debugging.debug,
         travelling.why,
         travelling.effects_of,

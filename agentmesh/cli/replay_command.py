@@ -102,7 +102,7 @@ def _settle_hash_seed(info: RunInfo, wanted: str) -> None:
 
 
 def _replay(run: Run, location: str, addresses: list[str], processes: int, policy: str) -> Replayed:
-    processes = min(processes or _worth(run), max(len(addresses), 1))
+    processes = min(processes or worth(run), max(len(addresses), 1))
     # What the program prints is not the replay's answer.
     with terminal.quiet_output(), terminal.working(f"replaying {run.id}") as update:
 
@@ -140,7 +140,7 @@ def open_replayer(path: str, location: str, policy: str = STRICT) -> Replayer:
     return replayer_of(run, store.redactor_for(run.info), policy=policy)
 
 
-def _worth(run: Run) -> int:
+def worth(run: Run) -> int:
     """Return how many processes a run is worth; reading over a network, one is enough."""
     folder = Path(run.path)
     logs = sum(path.stat().st_size for path in folder.glob("events/*.log"))

@@ -31,14 +31,15 @@ class Timelines:
     """
 
     def __init__(self, replayer: "Replayer") -> None:
-        self._replayer = replayer
+        self.replayer = replayer
+        """Of the run."""
         self._kept: dict[str, ReplayTimeline] = {}
 
     def of(self, address: str, on_progress: Progress | None = None) -> ReplayTimeline:
         """Return the timeline of an agent."""
         found = self._kept.pop(address, None)
         if found is None:
-            found = ReplayTimeline(self._replayer, address)
+            found = ReplayTimeline(self.replayer, address)
         found.on_progress = on_progress
         self._kept[address] = found
         if len(self._kept) > _TIMELINES_MAX:

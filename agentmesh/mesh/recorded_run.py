@@ -4,8 +4,9 @@
 module below: what they do is known there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from agentmesh.causality.graph import Graph
 from agentmesh.causality.json_path import JsonQuery
@@ -20,6 +21,8 @@ from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
 from agentmesh.mesh.moment import Moment, Timelines
 from agentmesh.mesh.replaying import chosen, replayer_of
+from agentmesh.mesh.when import when
+from agentmesh.replay.watching import Matches
 
 
 class RecordedRun(Run):
@@ -72,6 +75,31 @@ class RecordedRun(Run):
             UnknownEventError: The run has no such event.
         """
         return Moment(self, event, agent, anyway=anyway)
+
+    def when(
+        self,
+        about: str,
+        predicate: str | Callable[[Any], object] | None = None,
+        *,
+        processes: int = 1,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Matches:
+        """Return the events after which something holds for the state of agents.
+
+        Args:
+            about: An agent (`Writer/w1`, `Writer`, `writer`), or without a predicate an
+                expression that names agents: `"writer.draft_count > 3"`.
+            predicate: An expression over the attributes of that agent, such as
+                `"draft_count > 3"` or `"changed(status)"`; or a function of its state.
+            processes: How many, at most, for an expression about several agents of a type.
+            on_progress: Called now and then with the number of events replayed.
+
+        Raises:
+            UsageError: The expression can't be understood, may do more than look, or fails
+                after every event.
+            UnknownAgentError: The run has no such agent.
+        """
+        return when(self, about, predicate, processes=processes, on_progress=on_progress)
 
     def timelines(self) -> Timelines:
         """Return what replays agents to any of their steps; imports the run's program.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from ctypes import c_longlong
-from typing import Any
+from typing import Any, TypeVar
 
 from agentmesh.errors import AgentMeshError
 from agentmesh.replay.driver import Progress, Replayer, Report
@@ -22,6 +22,10 @@ Open = Callable[[], Replayer]
 
 GROUPS_PER_PROCESS = 8
 """More groups spread uneven agents better, and each costs a message or two."""
+
+Part = TypeVar("Part")
+Work = Callable[[Replayer, list[str], Progress], Part]
+"""What a process does with a group of agents: a function that can be pickled."""
 
 _TOLD_SECONDS = 0.25
 _COUNT, _STOP = 0, 1
@@ -47,6 +51,35 @@ def replay_in_processes(
     Raises:
         AgentMeshError: What opening the run or replaying raised, or a process died.
     """
+    report = Report(run_id="")
+    for part in in_processes(opens, _replayed, addresses, processes, on_progress):
+        report.run_id = part.run_id
+        report.merge(part)
+    return report
+
+
+def in_processes(
+    opens: Open,
+    work: Work[Part],
+    addresses: Sequence[str],
+    processes: int,
+    on_progress: Progress | None = None,
+) -> list[Part]:
+    """Do some work on groups of agents, on several processes.
+
+    Args:
+        opens: Opens the run; called once in each process.
+        work: What is done with each group.
+        addresses: Which agents.
+        processes: How many processes, at most.
+        on_progress: Called now and then with the number of events replayed by all.
+
+    Returns:
+        What became of each group, in the order in which they were ready.
+
+    Raises:
+        AgentMeshError: What opening the run or the work raised, or a process died.
+    """
     context = multiprocessing.get_context("spawn")
     shared = context.Array(c_longlong, 2)
     groups = grouped(addresses, processes * GROUPS_PER_PROCESS)
@@ -55,7 +88,7 @@ def replay_in_processes(
         workers, mp_context=context, initializer=_begin, initargs=(shared,)
     ) as pool:
         try:
-            futures = [pool.submit(_replay, opens, group) for group in groups]
+            futures = [pool.submit(_do, opens, work, group) for group in groups]
             return _merged(futures, lambda: _tell(shared, on_progress))
         except BrokenProcessPool as error:
             raise AgentMeshError(
@@ -80,18 +113,15 @@ def _tell(shared: Any, on_progress: Progress | None) -> None:
         on_progress(shared[_COUNT])
 
 
-def _merged(futures: list[Future[Report]], on_wait: Callable[[], None]) -> Report:
-    report = Report(run_id="")
+def _merged(futures: list[Future[Part]], on_wait: Callable[[], None]) -> list[Part]:
+    parts: list[Part] = []
     waiting = {*futures}
     while waiting:
         done, waiting = wait(waiting, timeout=_TOLD_SECONDS, return_when=FIRST_COMPLETED)
-        for future in futures:  # in the order of their making, whichever was first
-            if future in done:
-                part = future.result()
-                report.run_id = part.run_id
-                report.merge(part)
+        # In the order of their making, whichever was first.
+        parts += [future.result() for future in futures if future in done]
         on_wait()
-    return report
+    return parts
 
 
 class _Process:
@@ -106,8 +136,14 @@ def _begin(shared: Any) -> None:
     _Process.shared = shared
 
 
-def _replay(opens: Open, addresses: list[str]) -> Report:
-    """Replay one group; the first one opens the run, so that its errors travel home."""
+def _replayed(replayer: Replayer, addresses: list[str], tell: Progress) -> Report:
+    report = replayer.replay(addresses, tell)
+    tell(report.events)
+    return report
+
+
+def _do(opens: Open, work: Work[Part], addresses: list[str]) -> Part:
+    """Work on one group; the first one opens the run, so that its errors travel home."""
     if _Process.replayer is None:
         _Process.replayer = opens()
     shared, told = _Process.shared, 0
@@ -120,6 +156,4 @@ def _replay(opens: Open, addresses: list[str]) -> Report:
             shared[_COUNT] += events - told
         told = events
 
-    report = _Process.replayer.replay(addresses, tell)
-    tell(report.events)
-    return report
+    return work(_Process.replayer, addresses, tell)

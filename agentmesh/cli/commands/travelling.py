@@ -70,6 +70,42 @@ def state(
     )
 
 
+def when(
+    *,
+    run: OfRunArgument,
+    question: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPRESSION",
+            help="Over the state of agents: 'writer.draft_count > 3', \"changed(writer.status)\", "
+            "\"Writer['w1'].drafts == []\".",
+        ),
+    ],
+    agent: Annotated[
+        str | None,
+        typer.Option(metavar="AGENT", help="Names in EXPRESSION are attributes of this agent."),
+    ] = None,
+    limit: LimitOption = 20,
+    processes: Annotated[
+        int, typer.Option(min=0, help="How many; 0 takes as many as the run is worth.")
+    ] = 0,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Find the events after which something holds: the first, the last, all."""
+    from agentmesh.cli import when_command
+
+    return when_command.when(
+        run,
+        question,
+        agent=agent,
+        limit=limit,
+        processes=processes,
+        store=store,
+        as_json=json,
+    )
+
+
 def why(
     *,
     run: OfRunArgument,
