@@ -7,18 +7,15 @@ asked for, and no others.
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from agentmesh.causality.order import no_such_step
+from agentmesh.causality.order import RunOrder, no_such_step
 from agentmesh.causality.references import Named, parse_reference
 from agentmesh.mesh.naming import agent_called
 from agentmesh.replay.changes import Change, changes
+from agentmesh.replay.driver import Replayer
 from agentmesh.replay.travel import BEGINNING, Progress, ReplayTimeline
 from agentmesh.replay.view import AgentView, view
-
-if TYPE_CHECKING:
-    from agentmesh.mesh.recorded_run import RecordedRun
-    from agentmesh.replay.driver import Replayer
 
 _TIMELINES_MAX = 16
 
@@ -30,7 +27,7 @@ class Timelines:
         replayer: Of the run.
     """
 
-    def __init__(self, replayer: "Replayer") -> None:
+    def __init__(self, replayer: Replayer) -> None:
         self.replayer = replayer
         """Of the run."""
         self._kept: dict[str, ReplayTimeline] = {}
@@ -52,6 +49,26 @@ class Timelines:
             self._kept.popitem()[1].close()
 
 
+class Travelled(Protocol):
+    """What a moment needs of the recorded run."""
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+
+    def addresses(self) -> list[str]:
+        """Return the addresses of all agents."""
+
+    def count_steps(self, address: str) -> int:
+        """Return how many steps an agent has."""
+
+    def order(self) -> RunOrder:
+        """Return all events in one order."""
+
+    def timelines(self) -> Timelines:
+        """Return what replays agents to any of their steps."""
+
+
 class Moment:
     """A recorded run just after one of its events.
 
@@ -69,7 +86,7 @@ class Moment:
 
     def __init__(
         self,
-        run: "RecordedRun",
+        run: Travelled,
         named: Named,
         agent: str | None = None,
         *,

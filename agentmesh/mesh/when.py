@@ -3,10 +3,11 @@
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from agentmesh.errors import UsageError
 from agentmesh.journal.store import Store
+from agentmesh.mesh.moment import Travelled
 from agentmesh.mesh.naming import agent_called, agents_called
 from agentmesh.mesh.replaying import replayer_of
 from agentmesh.replay.driver import Progress, Replayer
@@ -16,14 +17,22 @@ from agentmesh.replay.watching import AskedFunction, AskedText, Matches, Watch
 from agentmesh.sdk.behavior import AgentBehavior
 from agentmesh.sdk.resolve import behavior_for
 
-if TYPE_CHECKING:
-    from agentmesh.mesh.recorded_run import RecordedRun
+
+class Watched(Travelled, Protocol):
+    """What is needed of the recorded run."""
+
+    path: str
+    """The run's directory."""
+    store: Store
+    program: str | Path | None
+    """The program's file, if it is not where it ran."""
+
 
 Predicate = str | Callable[[Any], object]
 
 
 def when(
-    run: "RecordedRun",
+    run: Watched,
     about: str,
     predicate: Predicate | None = None,
     *,
@@ -57,7 +66,7 @@ def when(
     return _checked(found)
 
 
-def _named(run: "RecordedRun", expression: Expression) -> list[str]:
+def _named(run: Watched, expression: Expression) -> list[str]:
     """Return the agents that an expression names: one each, or all of the one type it names."""
     known = run.addresses()
     names = [
