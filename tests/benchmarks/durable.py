@@ -1,7 +1,8 @@
 """What a durable step costs: a tool call that does nothing, on the disk before it counts.
 
 Beside DBOS on SQLite, LangGraph with its SQLite saver, and the disk itself. Each works in a
-process of its own and all on the same disk, and they take turns, round by round.
+process of its own and all on the same disk, and they take turns, round by round. What each of
+them does to the disk is said in `durable_programs`.
 """
 
 import importlib.util
