@@ -88,7 +88,7 @@ class _Loader:
         parts = name.split(".")
         if not all(part.isidentifier() for part in parts) or parts[0] == _OWN:
             return
-        for root in self._roots:
+        for root in list(self._roots):
             base = root.joinpath(*parts)
             for path in (base.with_suffix(".py"), base / "__init__.py"):
                 if path.is_file():
@@ -101,7 +101,8 @@ class _Loader:
         self._seen[path] = None
         self.program.files += 1
         root, name, package = _place_of(path)
-        self._roots[root] = None
+        if root.name not in _SKIPPED and not (root / "os.py").is_file():
+            self._roots[root] = None  # installed packages and the standard library: not followed
         shown = _shown(path, self._folder)
         source = read(path, shown)
         if isinstance(source, Finding):

@@ -9,7 +9,17 @@ import json
 import sys
 from pathlib import Path
 
-NAMES = ("messaging", "journal", "replay", "startup", "density", "durable", "recovery", "flow")
+NAMES = (
+    "messaging",
+    "journal",
+    "replay",
+    "startup",
+    "density",
+    "durable",
+    "recovery",
+    "flow",
+    "lint",
+)
 
 
 def main(arguments: list[str]) -> int:
