@@ -180,24 +180,26 @@ def _unreadable(text: str, cause: str) -> UsageError:
 
 
 def first_difference(one: Any, other: Any) -> str:
-    """Return the JSON pointer (RFC 6901) of the first place where two values differ."""
+    """Return the JSON pointer (RFC 6901) of the first place where two values differ.
+
+    Empty if that is the whole value, or if nothing differs.
+    """
     at = ""
     while True:
         if isinstance(one, dict) and isinstance(other, dict):
-            names = sorted({*one, *other})
-            name = next((n for n in names if one.get(n, at) != other.get(n, at)), None)
-            if name is None or name not in one or name not in other:
-                return at if name is None else f"{at}/{_token(name)}"
-            at, one, other = f"{at}/{_token(name)}", one[name], other[name]
+            parts: list[Any] = sorted({*one, *other})
         elif isinstance(one, list) and isinstance(other, list):
-            pairs = enumerate(zip(one, other, strict=False))
-            place = next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
-            if place >= min(len(one), len(other)):
-                return f"{at}/{place}"
-            at, one, other = f"{at}/{place}", one[place], other[place]
+            parts = list(range(max(len(one), len(other))))
         else:
             return at
+        part = next((each for each in parts if _at(one, each) != _at(other, each)), None)
+        if part is None:
+            return at
+        at = f"{at}/{str(part).replace('~', '~0').replace('/', '~1')}"
+        one, other = _at(one, part), _at(other, part)
 
 
-def _token(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+def _at(value: Any, part: Any) -> Any:
+    if isinstance(value, dict):
+        return value.get(part, _NOTHING)
+    return value[part] if part < len(value) else _NOTHING

@@ -213,7 +213,12 @@ def _sent(command: Sent) -> str:
 
 
 def gist(payload: Any) -> Any:
-    """Return what matters of a payload to who reads a list: of a model's response, the answer."""
+    """Return what matters of a payload to who reads a list: of a model's response, the answer.
+
+    None of an error: a summary's text has it.
+    """
+    if isinstance(payload, dict) and {"type", "what"} <= payload.keys():
+        return None
     body = payload.get("json") if isinstance(payload, dict) and "status" in payload else None
     choices = body.get("choices") if isinstance(body, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):

@@ -170,7 +170,8 @@ def _parted(children: list[Node]) -> tuple[list[Node], Node | None]:
 def _row(node: Node, lead: str) -> _Row:
     summary = node.summary
     relation = {BEFORE: "before it: ", AFTER: "after it: "}.get(node.relation, "")
-    payload = "" if summary.payload is None else compact(gist(summary.payload))
+    value = gist(summary.payload)
+    payload = "" if value is None else compact(value)
     what = visible(relation + summary.what)
     if node.shown_elsewhere:
         return _Row(lead, visible(str(node.event)), f"{what}  (shown elsewhere)", "")

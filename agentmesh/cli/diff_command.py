@@ -34,23 +34,20 @@ def _print(found: RunDiff, limit: int) -> None:
     heading = f"one    {found.one.id}\nother  {found.other.id}"
     terminal.show(terminal.styled(visible(heading, keep_lines=True), "bold"), terminal.styled(""))
     if found.identical:
-        text = f"All {counted(len(aligned.same), 'agent')} did the same in both."
+        text = f"All {counted(len(aligned.same), 'agent')} did the same in both.\n"
         terminal.show(terminal.styled(text))
     for number, parting in enumerate(aligned.partings[:limit]):
         _print_parting(parting, first=number == 0)
     more = len(aligned.partings) - limit
     if more > 0:
-        terminal.show(
-            terminal.styled(f"... and {more:,} more; see --limit.\n", "dim")
-        )
-    for text, names in (
+        terminal.show(terminal.styled(f"... and {more:,} more; see --limit.\n", "dim"))
+    named = (
         ("Only in one", aligned.only_one),
         ("Only in other", aligned.only_other),
         ("The same in both", aligned.same if not found.identical else []),
-    ):
-        if names:
-            terminal.show(terminal.styled(f"{text}: {_listed(names)}."))
-    terminal.show(terminal.styled(""), _figures(found))
+    )
+    lines = [f"{text}: {_listed(names)}.\n" for text, names in named if names]
+    terminal.show(*(terminal.styled(line) for line in lines), _figures(found))
 
 
 def _print_parting(parting: Parting, *, first: bool) -> None:

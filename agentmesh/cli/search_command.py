@@ -48,7 +48,8 @@ def _print(hits: list[Hit], cut_at: int) -> None:
         what, event = visible(hit.what), visible(hit.event).ljust(width)
         taken = len(clock(hit.at_ns)) + width + len(what) + 6
         room = max(columns - taken, _PAYLOAD_LEAST) if columns else _PAYLOAD_MAX
-        payload = "" if hit.payload is None else shortened(compact(gist(hit.payload)), room)
+        value = gist(hit.payload)
+        payload = "" if value is None else shortened(compact(value), room)
         terminal.show(
             Text.assemble(
                 (clock(hit.at_ns), "dim"), "  ", (event, "bold"), f"  {what}  ", (payload, "dim")

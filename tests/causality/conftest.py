@@ -1,8 +1,11 @@
 """One good run that all tests of this folder tamper with, each with its own copy."""
 
+from pathlib import Path
+
 import pytest
 
 import agentmesh as am
+from tests.causality.market import ADA_FIRST, BEN_FIRST, BLOCKED, Market, record
 from tests.causality.tampering import Recorded
 from tests.replay import random_programs
 
@@ -33,3 +36,18 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     program = random_programs.Program(operations=_OPERATIONS)
     am.run(random_programs.one, program, local=True, store=str(store), run_id="good", quiet=True)
     return Recorded(store, "good")
+
+
+@pytest.fixture(scope="session")
+def markets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with runs of one program: `ben`, `ben-again`, `ada`, `bob`, `blocked`."""
+    store = tmp_path_factory.mktemp("markets")
+    for run_id, market in {
+        "ben": Market(places=BEN_FIRST),
+        "ben-again": Market(places=BEN_FIRST),
+        "ada": Market(places=ADA_FIRST),
+        "bob": Market(places={**BEN_FIRST, "Bob": 2}),
+        "blocked": Market(places={"Ada": BLOCKED, "Ben": 0}),
+    }.items():
+        record(store, run_id, market)
+    return store
