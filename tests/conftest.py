@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, settings
 for _name in [each for each in os.environ if each.startswith(("OPENAI_", "AGENTMESH_"))]:
     del os.environ[_name]
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray would report its start over the network
+# Ray's processes would give way to all else that is tested meanwhile, and look dead or slow.
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - Ray spells it so
 # Tests start hundreds of processes. Where Python keeps no bytecode, as in many a container,
 # each of them would compile all of agentmesh anew: a fifth of what it takes to start one.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
