@@ -40,7 +40,8 @@ def _print(found: RunDiff, limit: int) -> None:
         _print_parting(parting, first=number == 0)
     more = len(aligned.partings) - limit
     if more > 0:
-        terminal.show(terminal.styled(f"... and {more:,} more; see --limit.\n", "dim"))
+        left = f"... and {counted(more, 'more agent')}; see --limit.\n"
+        terminal.show(terminal.styled(left, "dim"))
     named = (
         ("Only in one", aligned.only_one),
         ("Only in other", aligned.only_other),
