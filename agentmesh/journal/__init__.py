@@ -24,6 +24,7 @@ The map, from the bytes upwards:
 - `payloads`: payloads in Parquet files, each stored once.
 - `bombs`: how much text a column stands for, before it is read.
 - `sealing`: a finished run as one Parquet file, without loss.
+- `sealed_writer`: writes such files.
 - `segments`, `segment_writer`: closed logs of a run that goes on, as Parquet, record by record.
 - `compaction`: which logs become such files when, and which files become one.
 - `parts`: all files that a run's events are in, read as one.

@@ -3,7 +3,7 @@
 Parquet stores a text once that many rows have: a few kilobytes can stand for more than any
 machine's memory. So a column that could be such a bomb, by the sizes that the file states, is
 first read with each text once; what all its rows would take is then a sum. What agentmesh
-writes does not come near the limit.
+writes does not come near the limit. It takes time: only files from elsewhere are looked at.
 
 Knows Parquet; knows no record.
 """
@@ -27,14 +27,20 @@ class Texts:
     Args:
         source: The file, as Arrow opened it.
         metadata: Of that file.
+        schema: Of that file.
         name: Its path, for errors.
     """
 
-    def __init__(self, source: Any, metadata: Any, name: str) -> None:
+    def __init__(self, source: Any, metadata: Any, schema: Any, name: str) -> None:
         self._source = source
         self._metadata = metadata
         self._name = name
         self._limit = max(LEAST_BYTES, FACTOR * source.size())
+        self._texts = {
+            field.name
+            for field in schema
+            if str(field.type) in ("string", "binary", "large_string", "large_binary")
+        }
         self._checked: set[tuple[int, str]] = set()
 
     def check(self, group: int, names: Iterable[str]) -> None:
@@ -47,12 +53,10 @@ class Texts:
         if not wanted:
             return
         about = self._metadata.row_group(group)
-        for number in range(about.num_columns):
-            column = about.column(number)
-            name = column.path_in_schema
-            if name not in wanted or column.physical_type != "BYTE_ARRAY":
-                continue
-            if about.num_rows * column.total_uncompressed_size > self._limit:
+        # What a column's own metadata say must not be asked for: where they are broken, Arrow
+        # ends the process.
+        if about.num_rows * about.total_byte_size > self._limit:
+            for name in wanted & self._texts:
                 self._measure(group, name)
         self._checked.update((group, name) for name in wanted)
 

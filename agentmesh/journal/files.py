@@ -25,6 +25,8 @@ class Files(Protocol):
 
     local: bool
     """Whether a path can be handed to `open`, and appended to."""
+    foreign: bool
+    """Whether somebody else made the files: then they are looked at more closely."""
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
@@ -65,6 +67,7 @@ class LocalFiles:
     """The local disk."""
 
     local = True
+    foreign = False
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
@@ -144,6 +147,7 @@ class ArrowFiles:
     """
 
     local = False
+    foreign = False
 
     def __init__(self, filesystem: Any) -> None:
         self.filesystem = filesystem

@@ -86,6 +86,7 @@ class PackedFiles:
     """
 
     local = False
+    foreign = True
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)

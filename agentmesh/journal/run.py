@@ -38,7 +38,7 @@ from agentmesh.journal.records import (
 )
 from agentmesh.journal.resolving import Resolvable, resolved
 from agentmesh.journal.run_info import RunInfo, load_info
-from agentmesh.journal.sealing import sealed_schema, whole_table, write_sealed
+from agentmesh.journal.sealed_writer import sealed_schema, whole_table, write_sealed
 from agentmesh.journal.table import schema
 
 if TYPE_CHECKING:

@@ -5,15 +5,14 @@ tool that reads Parquet. One more column, `record`, has what makes it lossless: 
 record as the log had it, without its payload where `payload` shows exactly that. So a
 payload is stored once, and reading gives back every byte.
 
-The file's metadata name the version and the logs it was made from.
+The file's metadata name the version and the logs it was made from. `sealed_writer` writes it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import msgspec
@@ -32,6 +31,7 @@ from agentmesh.journal.records import (
     Step,
     kind_of,
 )
+from agentmesh.journal.sealed_writer import LOGS_KEY
 from agentmesh.kernel.events import Delivered, Event
 
 if TYPE_CHECKING:
@@ -39,13 +39,9 @@ if TYPE_CHECKING:
 
     from agentmesh.journal.files import Files
 
-GROUP_ROWS = 100_000
-"""Rows of a row group, which is what a reader has in memory at a time."""
-
 GROUP_ROWS_MAX = 1_000_000
 """Rows of a row group that is read: no more than that is in memory at a time."""
 
-_LOGS_KEY = b"agentmesh.logs"
 READ = ["step", "index", "payload", "handled", RECORD]
 _BROKEN = (
     msgspec.DecodeError,
@@ -55,49 +51,6 @@ _BROKEN = (
     TypeError,
     OverflowError,
 )
-
-
-def sealed_schema(
-    logs: dict[str, int], extra: dict[str, str] | None = None, **metadata: bytes
-) -> pa.Schema:
-    """Return the schema of a sealed file.
-
-    Args:
-        logs: Names of the logs that its rows come from, and how much of each was read.
-        extra: Further columns and their types.
-        metadata: Further metadata.
-    """
-    schema = table.schema({**(extra or {}), RECORD: "binary"})
-    named = {name.encode(): value for name, value in metadata.items()}
-    return schema.with_metadata({**schema.metadata, **named, _LOGS_KEY: strings.dumps(logs)})
-
-
-def write_sealed(
-    path: Path, parts: Iterable[Any], schema: pa.Schema, group_rows: int | None = None
-) -> int:
-    """Write rows to a new local file; return their number.
-
-    Args:
-        path: The file.
-        parts: Tables and record batches of that schema, in the order of the file.
-        schema: From `sealed_schema`.
-        group_rows: Rows of a row group; `GROUP_ROWS` if nothing is said.
-    """
-    import pyarrow.parquet as pq
-
-    wanted, count, held = group_rows or GROUP_ROWS, 0, 0
-    with pq.ParquetWriter(
-        path, schema, compression="zstd", write_page_index=True, write_page_checksum=True
-    ) as writer:
-        group: list[Any] = []
-        for part in parts:
-            group.append(part)
-            held += part.num_rows
-            if held >= wanted:
-                count, held = count + held, 0
-                _write_group(writer, group, wanted)
-        _write_group(writer, group, wanted)
-    return count + held
 
 
 class Sealed:
@@ -130,13 +83,16 @@ class Sealed:
         self.name = path
         self._group: tuple[int, Any] = (-1, None)
         self._agents: dict[str, tuple[int, int]] | None = None
+        self._texts: Texts | None = None
         # Arrow opens a local file itself: its threads would give back a Python file object
         # while the interpreter ends, and abort the process.
         self._source = pa.OSFile(path) if files.local else files.open(path)
         try:
             with self._reading():
                 self._file = pq.ParquetFile(self._source, page_checksum_verification=True)
-                self._texts = Texts(self._source, self._file.metadata, path)
+                if files.foreign:
+                    about = self._file.metadata
+                    self._texts = Texts(self._source, about, self._file.schema_arrow, path)
                 self.logs = self._check()
         except BaseException:
             self._source.close()
@@ -246,6 +202,15 @@ class Sealed:
         """Return the table's columns."""
         return table.completed(self._columns(list(table.COLUMNS)), table.schema())
 
+    def verify(self) -> None:
+        """Read all columns once, a row group at a time.
+
+        Raises:
+            JournalDamagedError: Part of the file can't be read.
+        """
+        for group in range(self._file.num_row_groups):
+            self._columns(self._file.schema_arrow.names, group)
+
     def counts(self) -> dict[str, int]:
         """Return how many rows there are of each kind."""
         counted: Counter[str] = Counter()
@@ -275,7 +240,7 @@ class Sealed:
                 raise damaged(
                     self.name, 0, f"its column {field.name} is missing or has another type"
                 )
-        return msgspec.json.decode(metadata[_LOGS_KEY], type=dict[str, int])
+        return msgspec.json.decode(metadata[LOGS_KEY], type=dict[str, int])
 
     def _find_agents(self) -> dict[str, tuple[int, int]]:
         import pyarrow.compute as pc
@@ -334,8 +299,9 @@ class Sealed:
     def _columns(self, names: list[str], group: int | None = None) -> Any:
         """Read columns of one row group, or of all; those that the file has."""
         with self._reading():
-            for each in range(self._file.num_row_groups) if group is None else (group,):
-                self._texts.check(each, names)
+            if self._texts is not None:
+                for each in range(self._file.num_row_groups) if group is None else (group,):
+                    self._texts.check(each, names)
             if group is None:
                 found = self._file.read(columns=names)
             else:
@@ -364,27 +330,6 @@ def _from_step(part: Any, first: int) -> Any:
 
     place = pc.index(pc.greater_equal(part["step"], first), value=True).as_py()
     return part.slice(part.num_rows if place < 0 else place)
-
-
-def whole_table(parts: Iterable[Any], schema: pa.Schema) -> pa.Table:
-    """Return tables and record batches of one schema as one table."""
-    import pyarrow as pa
-
-    tables = [pa.Table.from_batches([part]) if _is_batch(part) else part for part in parts]
-    return pa.concat_tables([schema.empty_table(), *tables])
-
-
-def _write_group(writer: Any, group: list[Any], rows: int) -> None:
-    if group:
-        whole = whole_table(group, group[0].schema)
-        writer.write_table(whole.combine_chunks(), row_group_size=rows * 2)
-        group.clear()
-
-
-def _is_batch(part: Any) -> bool:
-    import pyarrow as pa
-
-    return isinstance(part, pa.RecordBatch)
 
 
 def _unknown_version(name: str, version: str) -> JournalVersionError:

@@ -15,7 +15,7 @@ import msgspec
 from agentmesh.journal import strings, table
 from agentmesh.journal.payloads import RECORD, add_record
 from agentmesh.journal.records import CommandRecord, EventRecord, Handled, Recorded
-from agentmesh.journal.sealing import sealed_schema, write_sealed
+from agentmesh.journal.sealed_writer import sealed_schema, write_sealed
 from agentmesh.journal.segments import EPOCH, EXTRA, HEADERS, LOG, SealedLog, SealedLogs, agents_of
 from agentmesh.journal.sources import LogSource, Segment
 from agentmesh.kernel.envelope import agent_type_of, key_of

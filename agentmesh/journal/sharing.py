@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ from agentmesh.journal.redaction import Redactor
 from agentmesh.journal.rewriting import Changes, Rewriter
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo, dump_info, load_info
-from agentmesh.journal.sealing import sealed_schema, write_sealed
+from agentmesh.journal.sealed_writer import sealed_schema, write_sealed
+from agentmesh.journal.sealing import Sealed
 from agentmesh.journal.store import Store
 
 
@@ -123,8 +124,7 @@ def import_pack(path: Path, store: Store) -> RunInfo:
     files = PackedFiles(path)
     data = files.read(join(files.path, INFO))
     info = load_info(data, join(files.path, INFO))
-    with Run(files, files.path, info) as packed:
-        packed.counts()  # whoever can't read it finds out before there is anything of it
+    _verify(files, info)  # in the store it is one of ours, which are looked at less closely
     blobs = Blobs(files.path, files)
     with _claimed(store, info) as (folder, target):
         for name in files.entries:
@@ -135,6 +135,15 @@ def import_pack(path: Path, store: Store) -> RunInfo:
                     shutil.copyfileobj(_stream(files, name), copy)
         target.write(join(folder, INFO), data, durable=True)
     return info
+
+
+def _verify(files: PackedFiles, info: RunInfo) -> None:
+    with closing(Sealed(files, join(files.path, SEALED))) as sealed:
+        sealed.verify()
+    with Run(files, files.path, info) as packed:
+        for address in packed.addresses():
+            for _ in packed.steps(address, resolve=False):
+                pass
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from agentmesh.errors import JournalDamagedError, JournalVersionError
-from agentmesh.journal import sealing
+from agentmesh.journal import sealed_writer
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
@@ -53,7 +53,7 @@ def test_the_file_is_sorted_and_says_its_version(tmp_path: Path) -> None:
 
 def test_agents_are_read_across_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent starts in one group and ends three groups later."""
-    monkeypatch.setattr(sealing, "GROUP_ROWS", 10)
+    monkeypatch.setattr(sealed_writer, "GROUP_ROWS", 10)
     monkeypatch.setattr("agentmesh.journal.table.BATCH_ROWS", 5)
     run = written(tmp_path, agents=3, steps=37)
     before = {address: list(run.steps(address)) for address in run.addresses()}
