@@ -1,5 +1,6 @@
 """`agentmesh state`: what agents were, had and waited for just after an event."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,21 +181,30 @@ def _show_task(task: TaskView) -> None:
     from rich.text import Text
 
     terminal.show(terminal.styled(f"  {'task ' if task.name != 'handler' else ''}{task.name}"))
-    for frame in task.stack:
-        _show_frame(frame)
+    for library, frames in itertools.groupby(task.stack, key=lambda each: each.library):
+        if library:
+            _show_library(list(frames))
+        else:
+            for frame in frames:
+                _show_frame(frame)
     waits = task.waits_for or ("has not begun" if not task.stack else "")
     if waits:
         words = f"waits for {visible(waits)}" if task.waits_for else waits
         terminal.show(Text.assemble("    ", (words, "yellow")))
 
 
+def _show_library(frames: list[FrameView]) -> None:
+    """Show in one line what libraries do in between; --json has every frame."""
+    first, last = frames[0].function, frames[-1].function
+    inner = f" ... {last}" if len(frames) > 1 else ""
+    text = f"    {visible(first + inner)} ({counted(len(frames), 'library frame')})"
+    terminal.show(terminal.styled(text, "dim"))
+
+
 def _show_frame(frame: FrameView) -> None:
     from rich.text import Text
 
     place = f"{_near(frame.file)}:{frame.line}"
-    if frame.library:
-        terminal.show(terminal.styled(f"    {place} in {frame.function}", "dim"))
-        return
     terminal.show(Text.assemble("    ", (visible(place), "cyan"), f" in {visible(frame.function)}"))
     source = frame.source or "(the file is not here)"
     terminal.show(terminal.one_line(f"      {visible(source)}"))
