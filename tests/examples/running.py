@@ -49,7 +49,9 @@ def run_example(name: str, *arguments: str, store: Path, **environment: str) -> 
 def replay_elsewhere(ran: Ran, run: str = "latest") -> dict[str, Any]:
     """Replay in a process with another hash seed, without the model, key and Ray."""
     command = ["-m", "agentmesh", "replay", run, "--json", "--hash-seed", OTHER_HASH_SEED]
-    done = _process(command, ran.store, {"AGENTMESH_STORE": str(ran.store)})
+    # With the seed that it would otherwise start once more for.
+    environment = {"AGENTMESH_STORE": str(ran.store), "PYTHONHASHSEED": OTHER_HASH_SEED}
+    done = _process(command, ran.store, environment)
     assert done.returncode in (0, 3), done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["hash_seed"] == OTHER_HASH_SEED
