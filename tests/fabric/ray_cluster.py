@@ -15,6 +15,11 @@ import psutil
 START_SECONDS = 90.0
 JOB_SECONDS = 150.0
 RAY = str(Path(sys.executable).with_name("ray"))
+LIST_ACTORS = """
+import json, ray
+ray.init(logging_level=40)
+print(json.dumps(ray.util.list_named_actors(all_namespaces=True)))
+"""
 
 
 def free_ports(count: int) -> list[int]:
@@ -101,6 +106,20 @@ class RayCluster:
             "--",
             *entry,
         )
+
+    def actors(self, namespaces: str) -> list[str]:
+        """Return the names of actors in the namespaces that begin like this."""
+        done = subprocess.run(
+            [sys.executable, "-c", LIST_ACTORS],
+            env={**self._environment, "RAY_ADDRESS": self.address},
+            cwd=self._folder,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=JOB_SECONDS,
+            check=True,
+        )
+        found = json.loads(done.stdout.splitlines()[-1])
+        return [each["name"] for each in found if each["namespace"].startswith(namespaces)]
 
     def wait_until_up(self) -> None:
         """Wait until the dashboard answers; its command waits, and is tried again until then."""
