@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import agentmesh as am
 from agentmesh.effects import settings
@@ -187,29 +187,17 @@ class Bystander:
 
 
 @am.workflow
-async def deep_chain_to_a_tool() -> None:
-    """Four hosts wait for each other, and the last for a tool."""
-    await am.ref(Second).tool(FOREVER)
+async def deep_chains(text: Text) -> None:
+    """Four hosts wait for each other, and the last for a tool, and for a model's next token."""
+    await asyncio.gather(am.ref(Second).tool(FOREVER), am.ref(Second).read_stream(text))
 
 
 @am.workflow
-async def deep_chain_to_a_model(text: Text) -> str:
-    """Four hosts wait for each other, and the last for a model's next token."""
-    return await am.ref(Second).read_stream(text)
-
-
-@am.workflow
-async def fan_out() -> None:
-    """Two hundred agents wait for tools, on two hosts."""
-    asks = [am.ref(Fourth, str(n)).tool(FOREVER) for n in range(100)]
-    asks += [am.ref(Third, str(n)).tool(FOREVER) for n in range(100)]
-    await asyncio.gather(*asks)
-
-
-@am.workflow
-async def many_models(text: Text) -> None:
-    """Forty agents wait for models: some stream, some stall, some are asked again and again."""
+async def fan_out(text: Text) -> None:
+    """Hundreds wait on two hosts: for tools, for models that stream, stall, or are asked again."""
     await asyncio.gather(
+        *(am.ref(Fourth, str(n)).tool(FOREVER) for n in range(100)),
+        *(am.ref(Third, str(n)).tool(FOREVER) for n in range(100)),
         *(am.ref(Fourth, f"s{n}").read_stream(text) for n in range(20)),
         *(am.ref(Fourth, f"m{n}").ask_model(Text(text="stall")) for n in range(10)),
         *(am.ref(Fourth, f"r{n}").retries(Text(text="break")) for n in range(10)),
@@ -235,31 +223,27 @@ async def stubborn_and_blocked() -> None:
 # --- parts of a run that nobody wants any more ----------------------------------------------------
 
 
-@am.workflow
-async def a_timeout_around_a_chain(text: Text) -> str:
-    """The workflow gives up a chain that reads a model's stream, and goes on."""
-    limit = asyncio.timeout(None)
-    expiring = asyncio.create_task(_expire(limit, 1))
-    try:
-        async with limit:
-            await am.ref(Second).read_stream(text)
-    except TimeoutError:
-        await expiring
-    await am.sleep(1.0)
-    return await am.ref(Bystander).hello()
-
-
 class SiblingError(ValueError):
     """One of several has failed."""
 
 
-@am.workflow
-async def a_failed_sibling(text: Text) -> str:
-    """One task of a group fails, and the others' work is called off on all hosts."""
+async def _within_a_timeout(ask: Awaitable[str], notes: int) -> None:
+    """Wait for an answer until so many have got far enough, and give up."""
+    limit = asyncio.timeout(None)
+    expiring = asyncio.create_task(_expire(limit, notes))
+    try:
+        async with limit:
+            await ask
+    except TimeoutError:
+        await expiring
+
+
+async def _beside_a_failure(text: Text, notes: int) -> None:
+    """One task of a group fails when so many have got far enough, and ends the others."""
 
     async def fails() -> None:
-        await _until(21)
-        am.log("gave up")
+        await _until(notes)
+        am.log("failed")
         raise SiblingError
 
     try:
@@ -270,20 +254,15 @@ async def a_failed_sibling(text: Text) -> str:
             group.create_task(fails())
     except* SiblingError:
         await am.sleep(1.0)
-    return await am.ref(Bystander).hello()
 
 
 @am.workflow
-async def a_stubborn_descendant(text: Text) -> str:
-    """Whoever is called off catches that, and tries to ask a model all the same."""
-    limit = asyncio.timeout(None)
-    expiring = asyncio.create_task(_expire(limit, 1))
-    try:
-        async with limit:
-            await am.ref(Fourth).stubborn(text)
-    except TimeoutError:
-        await expiring
+async def gives_up(text: Text) -> str:
+    """Give up a chain that reads a stream, one who catches that, and many siblings; go on."""
+    await _within_a_timeout(am.ref(Second).read_stream(text), 1)
+    await _within_a_timeout(am.ref(Fourth).stubborn(Text(text="more")), 2)
     await am.sleep(1.0)
+    await _beside_a_failure(text, 23)
     return await am.ref(Bystander).hello()
 
 

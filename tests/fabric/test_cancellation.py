@@ -193,10 +193,8 @@ class Interrupted:
 
 
 SITUATIONS = [
-    Interrupted(programs.deep_chain_to_a_tool, None, 2, 4, 4),
-    Interrupted(programs.deep_chain_to_a_model, SLOWLY, 1, 4, 4, requests=1),
-    Interrupted(programs.fan_out, None, 200, 301, 3),
-    Interrupted(programs.many_models, SLOWLY, 40, 41, 2, requests=40),
+    Interrupted(programs.deep_chains, SLOWLY, 3, 7, 4, requests=1),
+    Interrupted(programs.fan_out, SLOWLY, 240, 341, 3, requests=40),
     Interrupted(programs.stubborn_and_blocked, None, 2, 8, 4),
 ]
 
@@ -230,43 +228,26 @@ def test_an_interrupt_ends_every_turn_and_effect_on_all_hosts_at_once(
     assert requests.total == asked
 
 
-def test_a_timeout_calls_off_a_chain_and_closes_the_stream_at_its_end(
+def test_what_is_given_up_is_called_off_on_all_hosts_and_costs_no_more_tokens(
     on_ray: OnRay, provider: Provider
 ) -> None:
-    """The run goes on; nobody on the way keeps anything open, and no model is asked again."""
-    finished = on_ray(programs.a_timeout_around_a_chain, SLOWLY, **provider.settings)
+    """A chain that reads a stream, by a timeout; siblings of a failure; and the run goes on.
+
+    Who swallows the cancellation still asks no model: it is raised again where a request
+    would be.
+    """
+    finished = on_ray(programs.gives_up, SLOWLY, **provider.settings)
 
     ends = ends_of(finished.run)
     assert finished.value == "hello"
-    assert ends.outcomes == {"done": 2, "cancelled": 3}
-    assert provider.server.requests.total == 1
-    gave_up = said_at(finished.run, "gave up")
-    report("timeout", gave_up, silent=provider.silent_after())
-
-
-def test_a_failed_sibling_calls_off_the_others_on_all_hosts(
-    on_ray: OnRay, provider: Provider
-) -> None:
-    """Twenty streams and a chain, cancelled by a task group."""
-    finished = on_ray(programs.a_failed_sibling, SLOWLY, **provider.settings)
-
-    ends = ends_of(finished.run)
-    assert finished.value == "hello"
-    assert ends.outcomes == {"done": 2, "cancelled": 23}
-    assert provider.server.requests.count(outcome="abandoned") == 20
-    assert provider.server.requests.total == 20
-    gave_up = said_at(finished.run, "gave up")
-    report("sibling", gave_up, silent=provider.silent_after())
-
-
-def test_who_swallows_a_cancellation_still_asks_no_model(on_ray: OnRay, provider: Provider) -> None:
-    """Cleaning up costs no tokens: the cancellation is raised again where a request would be."""
-    finished = on_ray(programs.a_stubborn_descendant, Text(text="more"), **provider.settings)
-
-    assert finished.value == "hello"
+    assert ends.outcomes == {"done": 2, "cancelled": 3 + 1 + 23}
     assert said_at(finished.run, "cancelled, and still here")
-    assert ends_of(finished.run).outcomes == {"done": 2, "cancelled": 1}
-    assert provider.server.requests.total == 0
+    silent = provider.silent_after()
+    requests = provider.server.requests
+    assert not any("more" in str(request.body) for request in requests)
+    assert requests.count(outcome="abandoned") == requests.total == 1 + 20
+    report("timeout", said_at(finished.run, "gave up"), silent=min(provider.abandoned))
+    report("sibling", said_at(finished.run, "failed"), silent=silent)
 
 
 def test_a_sender_that_is_held_is_ended_with_the_run(on_ray: OnRay) -> None:
