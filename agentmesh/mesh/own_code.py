@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections import deque
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from types import FunctionType, ModuleType
 
@@ -77,4 +78,16 @@ def _named_in(module: ModuleType) -> list[str]:
 
 def _is_own(name: str) -> bool:
     file = str(getattr(sys.modules.get(name), "__file__", None) or "")
-    return bool(file) and not file.startswith((*_INSTALLED, _AGENTMESH))
+    if not file or file.startswith((*_INSTALLED, _AGENTMESH)):
+        return False
+    return not _was_installed(name.partition(".")[0])
+
+
+def _was_installed(package: str) -> bool:
+    """Tell whether a package lies beside its metadata: installed, though in another place."""
+    file = str(getattr(sys.modules.get(package), "__file__", None) or "")
+    try:
+        beside = Path(str(metadata.distribution(package).locate_file("")))
+    except (metadata.PackageNotFoundError, ValueError):
+        return False
+    return beside.resolve() in Path(file).resolve().parents

@@ -89,15 +89,13 @@ class Resync:
 
     def begin(self, step: Step, issued: list[Command]) -> None:
         """Take in the step that diverged, which the cell has handled."""
-        self._count(step, issued)
-        self._settle(step.commands, issued, step.event.at)
+        self._count(step, [*issued, *self._settle(step, issued)])
 
-    def follow(self, step: Step) -> int:
-        """Let the cell take one more step, if it can; return how many commands it issued."""
+    def follow(self, step: Step) -> None:
+        """Let the cell take one more step, if it can."""
         event = self._translated(step)
         issued = [] if event is None else self._handle(event, step)
-        self._count(step, issued)
-        return len(issued) + self._settle(step.commands, issued, step.event.at)
+        self._count(step, [*issued, *self._settle(step, issued)])
 
     def end(self) -> None:
         """Say what was left."""
@@ -135,21 +133,20 @@ class Resync:
             return None
         return event  # asked for before the divergence: under the same number
 
-    def _settle(self, recorded: tuple[CommandRecord, ...], issued: list[Command], at: int) -> int:
+    def _settle(self, step: Step, issued: list[Command]) -> list[Command]:
         """Pair what was asked for, and hand over what had come early; return what that issued."""
-        self._recorded.update(_asked(recorded))
-        waiting = deque([[self._encoder.command_record(one) for one in issued]])
-        count = 0
+        self._recorded.update(_asked(step.commands))
+        waiting = deque([issued])
+        more: list[Command] = []
         while waiting:
-            self._replayed.update(_asked(waiting.popleft()))
+            records = [self._encoder.command_record(one) for one in waiting.popleft()]
+            self._replayed.update(_asked(records))
             for number in self._paired():
                 for _, event in self._early.pop(number, []):
-                    ready = replace(_renumbered(event, self._pairs[number]), at=at)
-                    more = self._cell.repeat(ready, None)
-                    self._cell.forget_performers()
-                    count += len(more)
-                    waiting.append([self._encoder.command_record(one) for one in more])
-        return count
+                    ready = replace(_renumbered(event, self._pairs[number]), at=step.event.at)
+                    waiting.append(self._handle(ready, step))
+                    more.extend(waiting[-1])
+        return more
 
     def _paired(self) -> list[Number]:
         """Pair what asks for the same, oldest first; return the recorded numbers."""

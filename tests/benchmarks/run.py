@@ -19,6 +19,7 @@ NAMES = (
     "recovery",
     "flow",
     "lint",
+    "divergence",
 )
 
 
