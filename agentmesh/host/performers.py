@@ -11,6 +11,8 @@ from agentmesh.kernel.events import EffectFailed, EffectFinished, EffectStreamed
 from agentmesh.kernel.pending import Performer
 
 Inject = Callable[[str, Event], None]
+Substitute = Callable[[str, StartEffect, Performer], Performer]
+"""Says what is done instead of an effect: for a test that has its answers on record."""
 
 
 class Performers:
@@ -29,6 +31,8 @@ class Performers:
         self._clock_ns = clock_ns
         self._inject = inject
         self._tasks: dict[tuple[str, int, int], asyncio.Task[None]] = {}
+        self.substitute: Substitute | None = None
+        """Asked before anything is performed; by default nothing is done instead."""
 
     def __len__(self) -> int:
         """Return how many effects are under way."""
@@ -41,6 +45,8 @@ class Performers:
             late = _too_late(command, "was not started: the deadline of its turn had passed")
             self._inject(address, self._failed(command, late))
             return
+        if self.substitute is not None:
+            perform = self.substitute(address, command, perform)
         work = self._perform(effect, command, perform)
         self._tasks[effect] = self._loop.create_task(work, context=Context())
 

@@ -15,6 +15,7 @@ from agentmesh.errors import AgentMeshError, RunFailedError, describe, rebuild
 from agentmesh.fabric.jobs import submission
 from agentmesh.host.checkpoints import Checkpoints
 from agentmesh.host.engine import Host
+from agentmesh.host.performers import Substitute
 from agentmesh.host.plan import Plan
 from agentmesh.host.recovery import recover
 from agentmesh.journal import strings
@@ -62,6 +63,7 @@ class Execution:
         workflow: The workflow, in this process.
         options: What was chosen.
         resumes: Whether the run has begun before.
+        substitute: What is done instead of effects; only of a run without Ray.
 
     Raises:
         RunExistsError: The store has a run of that id.
@@ -69,12 +71,19 @@ class Execution:
     """
 
     def __init__(
-        self, plan: Plan, workflow: AgentType, options: RunOptions, *, resumes: bool = False
+        self,
+        plan: Plan,
+        workflow: AgentType,
+        options: RunOptions,
+        *,
+        resumes: bool = False,
+        substitute: Substitute | None = None,
     ) -> None:
         self._plan = plan
         self._workflow = workflow
         self._options = options
         self._resumes = resumes
+        self._substitute = substitute
         self._driver = LOCAL if wants_local(options) else RAY
         self._store = Store(plan.store)
         self._redactor = self._store.redactor((*DEFAULT_PATTERNS, *plan.redact_patterns))
@@ -143,6 +152,7 @@ class Execution:
         encoder = BodyEncoder(self._redactor, directory.blobs())
 
         def prepare(host: Host) -> None:
+            host.performers.substitute = self._substitute
             if succession is not None:
                 recover(host, succession, log, encoder, keeper)
 

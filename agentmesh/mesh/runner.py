@@ -12,6 +12,7 @@ from typing import TypeVar, cast
 from agentmesh.ambient.time_zone import time_zone
 from agentmesh.effects import settings as effect_settings
 from agentmesh.host.entry import entry_of, refuse_while_importing
+from agentmesh.host.performers import Substitute
 from agentmesh.host.plan import Plan
 from agentmesh.mesh import environment
 from agentmesh.mesh.execution import Execution, Progress
@@ -89,6 +90,7 @@ def execute(
     options: RunOptions,
     *,
     on_progress: Progress | None = None,
+    substitute: Substitute | None = None,
 ) -> Outcome:
     """Run a workflow and say how it ended; raises only if it could not start or was interrupted.
 
@@ -97,13 +99,14 @@ def execute(
         message: Its input.
         options: What was chosen.
         on_progress: Called now and then.
+        substitute: What is done instead of effects; only of a run without Ray.
     """
     refuse_while_importing()
     workflow_type = workflow_type_of(workflow)
     spec = next(iter(workflow_type.handlers.values()))
     check_message(spec, message)
     plan = plan_for(workflow_type, message, options)
-    return Execution(plan, workflow_type, options).run(on_progress)
+    return Execution(plan, workflow_type, options, substitute=substitute).run(on_progress)
 
 
 def plan_for(workflow: AgentType, message: Message | None, options: RunOptions) -> Plan:
