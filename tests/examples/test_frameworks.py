@@ -4,6 +4,8 @@ Where one reaches for a thread, socket or file of its own, the error says what t
 """
 
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +36,32 @@ def effects(ran: Ran) -> list[tuple[str, int]]:
         return [(row["effect_kind"], row["step"]) for row in run.sql(query).to_pylist()]
 
 
+@pytest.fixture(scope="module")
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ran]:
+    """Run a framework's example; each is run once, whoever asks."""
+
+    @cache
+    def run(name: str) -> Ran:
+        return run_example(f"frameworks/{name}", store=tmp_path_factory.mktemp("example"))
+
+    return run
+
+
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_a_framework_runs_unmodified_and_replays_without_the_model(name: str, tmp_path: Path):
+def test_a_framework_runs_unmodified_and_replays_without_the_model(
+    name: str, run_once: Callable[[str], Ran]
+):
     """The model server is a part of the example's process, and gone when it is replayed."""
-    ran = run_example(f"frameworks/{name}", store=tmp_path)
+    ran = run_once(name)
 
     assert (ran.code, ran.complaints) == (0, []), ran.err
     assert_as_expected(f"frameworks/{name}", ran.out)
     assert replay_elsewhere(ran)["divergences"] == []
 
 
-def test_the_agents_sdk_calls_its_tools_in_parallel(tmp_path: Path):
+def test_the_agents_sdk_calls_its_tools_in_parallel(run_once: Callable[[str], Ran]):
     """Both cities are asked for in the step that brought the model's calls."""
-    ran = run_example("frameworks/openai_agents.py", store=tmp_path)
+    ran = run_once("openai_agents.py")
     steps = [step for kind, step in effects(ran) if kind == "tool"]
 
     assert [kind for kind, _ in effects(ran)] == ["http", "tool", "tool", "http", "http"]
