@@ -25,7 +25,7 @@ from agentmesh.journal.reading import LogReader, damaged
 from agentmesh.journal.records import Recorded, Step
 from agentmesh.journal.sealing import Sealed
 from agentmesh.journal.segments import SUFFIX, SealedLogs, agents_of, whole_until
-from agentmesh.journal.sources import LogSource, MemorySegment, Segment, count_steps, merged_steps
+from agentmesh.journal.sources import LogSource, MemorySegment, Plan, Segment, merged_steps
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,6 +64,7 @@ class Parts:
         self.logs: list[LogSource] = []
         self.left: dict[str, int] = {}
         self._opened = contextlib.ExitStack()
+        self._latest: tuple[str, Plan] | None = None
         with contextlib.ExitStack() as opened:
             self._open(opened)
             self._opened = opened.pop_all()  # nothing failed: all stays open
@@ -108,7 +109,9 @@ class Parts:
             if not segments:
                 return self.stored.steps(address, start)
             segments.append(MemorySegment(self.stored.steps(address)))
-        return merged_steps(address, segments, self._path, start) if segments else None
+        if not segments:
+            return None
+        return merged_steps(address, segments, self._path, start, self._plan(address, segments))
 
     def count(self, address: str) -> int:
         """Return how many steps an agent has; 0 if there is no such agent."""
@@ -116,8 +119,15 @@ class Parts:
         last = stored.last_step(address) if stored else -1
         segments = self._segments(address)
         if stored and segments:
-            return count_steps([MemorySegment(stored.steps(address)), *segments])
-        return count_steps(segments) if segments else last + 1
+            segments.append(MemorySegment(stored.steps(address)))
+        return self._plan(address, segments).end if segments else last + 1
+
+    def _plan(self, address: str, segments: list[Segment]) -> Plan:
+        """Return the plan of an agent's segments: the latest one is kept, for who jumps about."""
+        if self._latest is None or self._latest[0] != address:
+            plan = Plan(sorted(segments, key=lambda each: each.order))
+            self._latest = (address, plan)
+        return self._latest[1]
 
     def _segments(self, address: str) -> list[Segment]:
         segments: list[Segment] = [

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 GROUP_ROWS_MAX = 1_000_000
 """Rows of a row group that is read: no more than that is in memory at a time."""
 
+_FEW_ROWS = 64
 READ = ["step", "index", "payload", "handled", RECORD]
 _BROKEN = (
     msgspec.DecodeError,
@@ -271,14 +272,19 @@ class Sealed:
         for group in range(self._file.num_row_groups):
             end = start + self._file.metadata.row_group(group).num_rows
             low, high = max(first, start), min(first + count, end)
-            if low < high:
+            if low < high and not (first_step and self._is_before(group, high - start, first_step)):
                 part = self._read_group(group).slice(low - start, high - low)
                 if first_step:
                     part = _from_step(part, first_step)
-                for batch in part.to_batches(max_chunksize=table.BATCH_ROWS):
+                for batch in _batches(part, _FEW_ROWS if first_step else table.BATCH_ROWS):
                     columns = [batch.column(name).to_pylist() for name in READ]
                     yield from zip(*columns, strict=True)
             start = end
+
+    def _is_before(self, group: int, rows: int, first: int) -> bool:
+        """Tell whether an agent's rows up to some number of a row group are before a step."""
+        steps = self._columns(["step"], group)["step"] if group != self._group[0] else None
+        return steps is not None and steps[rows - 1].as_py() < first
 
     def _read_group(self, group: int) -> Any:
         if self._group[0] != group:
@@ -322,6 +328,14 @@ class Sealed:
             if isinstance(error, AgentMeshError):
                 raise
             raise damaged(self.name, 0, f"it can't be read as Parquet: {error}") from error
+
+
+def _batches(part: Any, size: int) -> Iterator[Any]:
+    """Yield the rows of a table in batches, which grow: whoever jumps may want a few only."""
+    start = 0
+    while start < part.num_rows:
+        yield part.slice(start, size)
+        start, size = start + size, min(size * 2, table.BATCH_ROWS)
 
 
 def _from_step(part: Any, first: int) -> Any:

@@ -187,7 +187,11 @@ class MemorySegment(Segment):
 
 
 def merged_steps(
-    address: str, segments: Iterable[Segment], run: str, start: int = 0
+    address: str,
+    segments: Iterable[Segment],
+    run: str,
+    start: int = 0,
+    plan: "Plan | None" = None,
 ) -> Iterator[Step]:
     """Yield the steps of one agent, in order.
 
@@ -196,11 +200,13 @@ def merged_steps(
         segments: Whatever the run's sources have of it.
         run: Path of the run, for errors.
         start: The first step that is wanted.
+        plan: The plan of these segments, where it is known.
 
     Raises:
         JournalDamagedError: A step is missing, or a record can't be read.
     """
-    plan = _Plan(sorted(segments, key=lambda each: each.order), start)
+    if plan is None:
+        plan = Plan(sorted(segments, key=lambda each: each.order), start)
     for number in range(start, plan.end):
         if number >= plan.size or plan.events[number] < 0:
             problem = f"step {number} of {address} is missing: perhaps a log file is, too"
@@ -208,12 +214,7 @@ def merged_steps(
         yield plan.step(number)
 
 
-def count_steps(segments: Iterable[Segment]) -> int:
-    """Return how many steps one agent has, in whatever the run's sources have of it."""
-    return _Plan(sorted(segments, key=lambda each: each.order)).end
-
-
-class _Plan:
+class Plan:
     """Which record is right about each step: some sixteen bytes a step.
 
     A record is known by one number: that of its segment and its own in there.
