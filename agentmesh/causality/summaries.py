@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentmesh.causality.index import NOBODY
-from agentmesh.causality.order import EventRef, RunOrder
+from agentmesh.causality.order import EventRef, RunOrder, no_such_step
 from agentmesh.journal.records import CommandRecord, EventRecord, Sent, Step
 from agentmesh.journal.run import Run
 from agentmesh.kernel import envelope as kinds
@@ -142,6 +142,8 @@ class Teller:
                     place += 1
                     if place == len(wanted):
                         break
+            if last == first and (address, first) not in self._steps:
+                raise no_such_step(self._run.id, address, first, first)
 
 
 def _is_end(

@@ -159,7 +159,9 @@ class _Why:
         if cause == NOBODY:
             return first
         agent = self.graph.order.index.agent_at(place)
-        return self.graph.latest_known(cause, agent, floor=max(first, place - _LOOK_BACK))
+        floor = max(first, place - _LOOK_BACK)
+        known = self.graph.latest_known(cause, agent, floor)
+        return known if known >= floor else first  # it is earlier still, or there is none
 
 
 class _Effects:

@@ -4,24 +4,21 @@ Most events have one cause, so that a tree drawn as usual would walk off to the 
 follows from an event stands right below it, and only what branches off is indented.
 """
 
-import shutil
-import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agentmesh.causality.summaries import gist
 from agentmesh.causality.trees import AFTER, BEFORE, CAUSE, EFFECT, Node, Tree
 from agentmesh.cli import exit_codes, terminal
-from agentmesh.cli.wording import compact, counted, shortened, visible
+from agentmesh.cli.event_lines import brief, event_line, show_lines
+from agentmesh.cli.wording import counted, shortened, visible
 from agentmesh.mesh.recorded_run import RecordedRun
 from agentmesh.mesh.runs import open_run
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-_PAYLOAD_MAX = 200
-_PAYLOAD_LEAST = 20
 _PLAIN_PAYLOAD_MAX = 60
+_REPEATED_MAX = 50
 _AGENTS_MAX = 6
 _AHEAD = (EFFECT, AFTER)
 
@@ -31,7 +28,7 @@ class _Row(NamedTuple):
     """The branches that go past, and what hangs from them."""
     event: str
     what: str
-    payload: str
+    payload: Any
 
 
 def why(run: str, event: str, *, store: str | None, limit: int, as_json: bool) -> int:
@@ -91,9 +88,7 @@ def _agents(tree: Tree) -> str:
 def _print(tree: Tree, legend: str, *, is_cut: bool) -> None:
     rows = list(_rows(tree.root, "", ""))
     width = max(len(row.lead) + len(row.event) for row in rows if row.event)
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    for row in rows:
-        terminal.show(_line(row, width, columns))
+    show_lines(*(_line(row, width) for row in rows))
     terminal.show(terminal.styled(""))
     for line in legend.splitlines():
         terminal.show(terminal.styled(line, "dim"))
@@ -108,20 +103,16 @@ def plain_lines(tree: Tree) -> Iterator[str]:
     width = max(len(row.lead) + len(row.event) for row in rows if row.event)
     for row in rows:
         gap = " " * (width - len(row.lead) - len(row.event) + 2)
-        what = f"{row.what}  {shortened(row.payload, _PLAIN_PAYLOAD_MAX)}"
+        what = f"{row.what}  {brief(row.payload, _PLAIN_PAYLOAD_MAX)}"
         yield f"{row.lead}{row.event}{gap}{what}".rstrip()
 
 
-def _line(row: _Row, width: int, columns: int) -> "Text":
-    from rich.text import Text
-
-    gap = " " * (width - len(row.lead) - len(row.event) + 2)
-    head = Text.assemble((row.lead, "dim"), (row.event, "bold"))
+def _line(row: _Row, width: int) -> "Text":
     if not row.event:
-        return head
-    room = max(columns - width - len(row.what) - 4, _PAYLOAD_LEAST) if columns else _PAYLOAD_MAX
-    payload = shortened(row.payload, room)
-    return Text.assemble(head, gap, row.what, ("  " + payload if payload else "", "dim"))
+        return event_line((row.lead, "dim"), payload=None)
+    gap = " " * (width - len(row.lead) - len(row.event) + 2)
+    head = ((row.lead, "dim"), (row.event, "bold"))
+    return event_line(*head, (gap + row.what, ""), payload=row.payload)
 
 
 def _rows(node: Node, lead: str, follow: str) -> Iterator[_Row]:
@@ -142,7 +133,7 @@ def _rows(node: Node, lead: str, follow: str) -> Iterator[_Row]:
             mark, pass_by = ("├─ ", "│  ") if goes_on else ("└─ ", "   ")
             yield from _rows(branch, follow + mark, follow + pass_by)
         for note in notes:
-            yield _Row(f"{follow}{'├─ ' if rest is not None else ''}{note}", "", "", "")
+            yield _Row(f"{follow}{'├─ ' if rest is not None else ''}{note}", "", "", None)
         one, lead = rest, follow
 
 
@@ -170,9 +161,7 @@ def _parted(children: list[Node]) -> tuple[list[Node], Node | None]:
 def _row(node: Node, lead: str) -> _Row:
     summary = node.summary
     relation = {BEFORE: "before it: ", AFTER: "after it: "}.get(node.relation, "")
-    value = gist(summary.payload)
-    payload = "" if value is None else compact(value)
-    what = visible(relation + summary.what)
+    what, event = visible(relation + summary.what), visible(str(node.event))
     if node.shown_elsewhere:
-        return _Row(lead, visible(str(node.event)), f"{what}  (shown elsewhere)", "")
-    return _Row(lead, visible(str(node.event)), what, payload)
+        return _Row(lead, event, f"{shortened(what, _REPEATED_MAX)}  (shown elsewhere)", None)
+    return _Row(lead, event, what, summary.payload)

@@ -1,19 +1,15 @@
 """`agentmesh diff`: where two runs part, and what they came to."""
 
-import shutil
-import sys
 from typing import Any
 
 from agentmesh.causality.alignment import MEANING, Parting, Side
-from agentmesh.causality.summaries import gist
 from agentmesh.cli import exit_codes, terminal
+from agentmesh.cli.event_lines import event_line, show_lines
 from agentmesh.cli.failures import described
 from agentmesh.cli.wording import compact, counted, shortened, took, visible
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.mesh.comparing import RunDiff, diff
 
-_PAYLOAD_MAX = 200
-_PAYLOAD_LEAST = 20
 _VALUE_MAX = 60
 _NAMES_MAX = 10
 
@@ -61,21 +57,16 @@ def _print_parting(parting: Parting, *, first: bool) -> None:
     sides = (("one", parting.one), ("other", parting.other))
     width = max(len(visible(side.event)) for _, side in sides)
     for name, side in sides:
-        terminal.show(_side(name, side, width, parting.pointer))
+        show_lines(_side(name, side, width, parting.pointer))
     terminal.show(terminal.styled(""))
 
 
 def _side(name: str, side: Side, width: int, pointer: str) -> Any:
-    from rich.text import Text
-
-    event, what = visible(side.event).ljust(width), visible(side.what)
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    room = max(columns - width - len(what) - 14, _PAYLOAD_LEAST) if columns else _PAYLOAD_MAX
-    value = gist(side.payload)
-    if pointer and isinstance(side.payload, dict) and value is side.payload:
-        value = side.payload.get(pointer[1:], side.payload)  # only what differs, if that is a field
-    payload = "" if value is None else shortened(compact(value), room)
-    return Text.assemble(f"  {name:<5}  ", (event, "bold"), f"  {what}  ", (payload, "dim"))
+    payload = side.payload
+    if pointer.count("/") == 1 and isinstance(payload, dict):
+        payload = payload.get(pointer[1:], payload)  # only the field that differs
+    event, words = (visible(side.event).ljust(width), "bold"), (f"  {visible(side.what)}", "")
+    return event_line((f"  {name:<5}  ", ""), event, words, payload=payload)
 
 
 def _figures(found: RunDiff) -> Any:
@@ -100,12 +91,12 @@ def _figures(found: RunDiff) -> Any:
         ("input tokens", f"{one.input_tokens:,}", f"{other.input_tokens:,}"),
         ("output tokens", f"{one.output_tokens:,}", f"{other.output_tokens:,}"),
     ]
-    made = terminal.table("", "one", "other")
+    made = terminal.table("", "one", "other", cut=("", "one", "other"))
     for name, mine, its in rows:
         if (mine, its) != ("0", "0"):
             style = "" if mine == its else "yellow"
-            cells = (terminal.styled(visible(cell), style) for cell in (mine, its))
-            made.add_row(visible(name), *cells)
+            cells = (terminal.one_line(visible(cell), style) for cell in (mine, its))
+            made.add_row(terminal.one_line(visible(name)), *cells)
     return made
 
 

@@ -1,18 +1,13 @@
 """`agentmesh search`: where something was said or done, as references to events."""
 
-import shutil
-import sys
 from itertools import islice
 from typing import TypedDict
 
 from agentmesh.causality.search import Hit
-from agentmesh.causality.summaries import gist
 from agentmesh.cli import exit_codes, terminal
-from agentmesh.cli.wording import clock, compact, counted, shortened, visible
+from agentmesh.cli.event_lines import event_line, show_lines
+from agentmesh.cli.wording import clock, counted, visible
 from agentmesh.mesh.runs import open_run
-
-_PAYLOAD_MAX = 200
-_PAYLOAD_LEAST = 20
 
 
 class Wanted(TypedDict):
@@ -40,21 +35,11 @@ def search(name: str, wanted: Wanted, *, store: str | None, limit: int, as_json:
 
 
 def _print(hits: list[Hit], cut_at: int) -> None:
-    from rich.text import Text
-
     width = max((len(visible(hit.event)) for hit in hits), default=0)
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for hit in hits:
-        what, event = visible(hit.what), visible(hit.event).ljust(width)
-        taken = len(clock(hit.at_ns)) + width + len(what) + 6
-        room = max(columns - taken, _PAYLOAD_LEAST) if columns else _PAYLOAD_MAX
-        value = gist(hit.payload)
-        payload = "" if value is None else shortened(compact(value), room)
-        terminal.show(
-            Text.assemble(
-                (clock(hit.at_ns), "dim"), "  ", (event, "bold"), f"  {what}  ", (payload, "dim")
-            )
-        )
+        event = (visible(hit.event).ljust(width), "bold")
+        words = (f"  {visible(hit.what)}", "")
+        show_lines(event_line((f"{clock(hit.at_ns)}  ", "dim"), event, words, payload=hit.payload))
     if not hits:
         terminal.hint("Nothing in the run is like that.")
     elif cut_at:
