@@ -20,6 +20,7 @@ NAMES = (
     "flow",
     "lint",
     "divergence",
+    "timetravel",
 )
 
 
