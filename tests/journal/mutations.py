@@ -222,7 +222,7 @@ def _footer(rng: random.Random, data: bytes) -> bytes:
     return data[:start] + footer + struct.pack("<I", claimed) + data[-4:]
 
 
-def _bomb(rng: random.Random, data: bytes) -> bytes:
+def bomb(rng: random.Random, data: bytes, rows: int | None = None) -> bytes:
     """Return a few kilobytes that stand for millions of rows, or for gigabytes of text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -231,7 +231,7 @@ def _bomb(rng: random.Random, data: bytes) -> bytes:
     at = table.schema.names.index("payload")
     row = table.slice(rng.randrange(table.num_rows), 1)
     row = row.set_column(at, table.schema.field(at), pa.nulls(1, pa.string()))
-    many = row.take(pa.array([0] * rng.choice((1_100_000, 20_000, 200_000))))
+    many = row.take(pa.array([0] * (rows or rng.choice((1_100_000, 20_000, 200_000)))))
     if many.num_rows <= 200_000:  # one text, once in the file, in as many rows
         texts = pa.array(['"' + "x" * 5_000_000 + '"'])
         places = pa.array([0] * many.num_rows, pa.int32())
@@ -372,7 +372,7 @@ def _write_entry(rng: random.Random, made: zipfile.ZipFile, name: str, content: 
 
 
 def _foreign_parquet(rng: random.Random, data: bytes) -> bytes:
-    return _bomb(rng, data) if rng.random() < 0.04 else parquet_file(rng, data)
+    return bomb(rng, data) if rng.random() < 0.04 else parquet_file(rng, data)
 
 
 BY_NAME: dict[str, Mutation] = {"run.json": json_file, "events.parquet": _foreign_parquet}
