@@ -3,21 +3,27 @@
 from typing import Any
 
 from agentmesh.causality.alignment import MEANING, Parting, Side
-from agentmesh.cli import exit_codes, terminal
-from agentmesh.cli.event_lines import event_line, show_lines
+from agentmesh.cli import exit_codes, hash_seed, terminal
+from agentmesh.cli.event_lines import brief, event_line, show_lines
 from agentmesh.cli.failures import described
 from agentmesh.cli.wording import compact, counted, shortened, took, visible
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.mesh.comparing import RunDiff, diff
+from agentmesh.mesh.runs import open_run
 
 _VALUE_MAX = 60
 _NAMES_MAX = 10
 
 
-def diff_runs(one: str, other: str, *, store: str | None, limit: int, as_json: bool) -> int:
+def diff_runs(
+    one: str, other: str, *, store: str | None, limit: int, states: bool, as_json: bool
+) -> int:
     """Compare two runs; the exit code is 1 if they differ, as that of diff."""
-    with terminal.working("comparing"):
-        found = diff(one, other, store=store)
+    if states:
+        with open_run(one, store=store) as run:
+            hash_seed.settle_for(run.info.hash_seed, hash_seed.RECORDED)
+    with terminal.quiet_output(), terminal.working("comparing"):
+        found = diff(one, other, store=store, states=states)
     if as_json:
         terminal.print_json(found.as_json())
     else:
@@ -44,6 +50,7 @@ def _print(found: RunDiff, limit: int) -> None:
         ("The same in both", aligned.same if not found.identical else []),
     )
     lines = [f"{text}: {_listed(names)}.\n" for text, names in named if names]
+    lines += _states(found)
     terminal.show(*(terminal.styled(line) for line in lines), _figures(found))
 
 
@@ -59,6 +66,21 @@ def _print_parting(parting: Parting, *, first: bool) -> None:
     for name, side in sides:
         show_lines(_side(name, side, width, parting.pointer))
     terminal.show(terminal.styled(""))
+
+
+def _states(found: RunDiff) -> list[str]:
+    """Return what agents ended with, where it differs."""
+    lines = []
+    for agent, changed in found.states.items():
+        values = [
+            f"  {each.attribute}: {brief(each.one) or 'null'} in one, "
+            f"{brief(each.other) or 'null'} in other"
+            for each in changed
+        ]
+        lines.append("\n".join([f"{visible(agent)} ended with", *values, ""]))
+    for agent, why in found.untold.items():
+        lines.append(f"What {visible(agent)} ended with can't be told: {visible(why)}\n")
+    return lines
 
 
 def _side(name: str, side: Side, width: int, pointer: str) -> Any:

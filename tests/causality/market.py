@@ -71,6 +71,7 @@ class Shop:
     """Has one lamp."""
 
     lamps: int = 1
+    sold_to: str = ""
 
     @am.handler
     async def buy(self, buyer: Buyer) -> bool:
@@ -78,6 +79,7 @@ class Shop:
         if self.lamps == 0:
             return False
         self.lamps -= 1
+        self.sold_to = buyer.name
         am.log("sold", buyer=buyer.name)
         return True
 

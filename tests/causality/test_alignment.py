@@ -110,17 +110,7 @@ def test_other_commands_after_the_same_events_are_told_one_by_one(
 ) -> None:
     """The code was changed: it logs something else."""
 
-    def tamper(record: Record) -> None:
-        steps = record["Shop/main"]
-        steps[1] = replace(
-            steps[1],
-            commands=tuple(
-                replace(each, event="gave away") if isinstance(each, Log) else each
-                for each in steps[1].commands
-            ),
-        )
-
-    other = Recorded(markets, "ben").tampered(tamper, tmp_path)
+    other = Recorded(markets, "ben").tampered(_log_otherwise, tmp_path)
 
     (only,) = am.diff(markets / "ben", other).alignment.partings
     assert (only.kind, only.one.what, only.other.what) == (
@@ -128,6 +118,15 @@ def test_other_commands_after_the_same_events_are_told_one_by_one(
         "logs info: sold",
         "logs info: gave away",
     )
+
+
+def _log_otherwise(record: Record) -> None:
+    steps = record["Shop/main"]
+    commands = (
+        replace(each, event="gave away") if isinstance(each, Log) else each
+        for each in steps[1].commands
+    )
+    steps[1] = replace(steps[1], commands=tuple(commands))
 
 
 def test_tokens_are_counted_where_a_provider_tells_them(markets: Path, tmp_path: Path) -> None:
@@ -162,3 +161,28 @@ def test_a_run_that_is_not_there_is_refused(markets: Path) -> None:
     """With the nearest."""
     with pytest.raises(am.UnknownRunError, match="no run 'bert'"):
         am.diff("ben", "bert", store=str(markets))
+
+
+def test_what_agents_ended_with_is_told_by_replaying_those_that_parted(markets: Path) -> None:
+    """Nobody asks for it by default: it runs the program."""
+    assert am.diff("ben", "ada", store=str(markets)).states == {}
+
+    found = am.diff("ben", "ada", store=str(markets), states=True)
+
+    assert not found.untold
+    ((agent, (changed,)),) = found.states.items()
+    assert (agent, changed.attribute) == ("Shop/main", "sold_to")
+    assert (changed.one, changed.other) == ("Ben", "Ada")
+
+
+def test_a_state_that_can_not_be_told_is_named_with_the_reason(
+    markets: Path, tmp_path: Path
+) -> None:
+    """The record was changed, so that no replay gets to its end."""
+    other = Recorded(markets, "ben").tampered(_log_otherwise, tmp_path)
+
+    found = am.diff(markets / "ben", other, states=True)
+
+    assert found.states == {}
+    assert "the replay differs from the record" in found.untold["Shop/main"]
+    assert found.as_json()["untold"] == found.untold

@@ -95,10 +95,13 @@ def diff(
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="How many agents that differ are told.")
     ] = 5,
+    state: Annotated[
+        bool, typer.Option("--state", help="What agents ended with, too: replays both runs.")
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> int:
     """Tell where two runs part, agent by agent, and what they came to; exit code 1 if they do."""
     from agentmesh.cli import diff_command
 
-    return diff_command.diff_runs(one, other, store=store, limit=limit, as_json=json)
+    return diff_command.diff_runs(one, other, store=store, limit=limit, states=state, as_json=json)
