@@ -14,6 +14,7 @@ from agentmesh.causality.references import Named, parse_reference
 from agentmesh.mesh.naming import agent_called
 from agentmesh.replay.changes import Change, changes
 from agentmesh.replay.driver import Replayer
+from agentmesh.replay.recorded import recorded_rests
 from agentmesh.replay.travel import BEGINNING, Progress, ReplayTimeline
 from agentmesh.replay.view import AgentView, view
 
@@ -36,7 +37,8 @@ class Timelines:
         """Return the timeline of an agent."""
         found = self._kept.pop(address, None)
         if found is None:
-            found = ReplayTimeline(self.replayer, address)
+            known = recorded_rests(self.replayer.run, address, self.replayer.today)
+            found = ReplayTimeline(self.replayer, address, known=known)
         found.on_progress = on_progress
         self._kept[address] = found
         if len(self._kept) > _TIMELINES_MAX:

@@ -1,5 +1,6 @@
 """A replay stands at any step, wherever it comes from, and shows what was."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import agentmesh as am
+from agentmesh.host import checkpoints
+from agentmesh.journal.directory import RunDirectory
+from agentmesh.journal.run import Run
 from agentmesh.mesh.recorded_run import RecordedRun
 from agentmesh.replay import resting
 from agentmesh.replay.driver import Replayer
+from agentmesh.replay.recorded import recorded_rests
 from agentmesh.replay.travel import ReplayTimeline
 from agentmesh.replay.view import view
 from tests.replay import planted, travelled
@@ -54,6 +59,12 @@ def look(timeline: ReplayTimeline) -> Look:
     return seen.as_json(), [entry._hidden for entry in entries], timeline.issued
 
 
+def look_at(timeline: ReplayTimeline, step: int) -> Look:
+    """Go to a step and look."""
+    timeline.goto(step)
+    return look(timeline)
+
+
 @pytest.fixture(scope="module")
 def truth(replayer: Replayer) -> dict[str, list[Look]]:
     """What each agent was after each step, replayed from its start without any shortcut."""
@@ -62,7 +73,7 @@ def truth(replayer: Replayer) -> dict[str, list[Look]]:
         timeline = ReplayTimeline(replayer, address)
         timeline._rests.trusted = False
         steps = replayer.run.count_steps(address)
-        found[address] = [look(timeline) for step in range(steps) if timeline.goto(step)]
+        found[address] = [look_at(timeline, step) for step in range(steps)]
         assert timeline.kept == 0
     return found
 
@@ -235,3 +246,31 @@ def test_divergence_is_refused_unless_it_is_asked_for(tmp_path: Path) -> None:
         assert anyway.diverged
         assert anyway.state == {"notes": 3}
         assert not run.at("Sinner/main@1", anyway=True).agent().diverged
+
+
+def test_the_runs_own_snapshots_are_starting_points_as_long_as_the_code_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that broke off: its logs and the latest snapshot of its host are still there."""
+    store = str(tmp_path)
+    with monkeypatch.context() as broken_off:
+        broken_off.setattr(checkpoints, "SEGMENT_BYTES", 40_000)
+        broken_off.setattr(RunDirectory, "clear_leavings", lambda _: None)
+        broken_off.setattr(RecordedRun, "seal", lambda _: None)
+        broken_off.setattr(Run, "seal", lambda _: None)
+        note = travelled.Note(number=NOTES)
+        am.run(travelled.keep_books, note, local=True, store=store, run_id="b", quiet=True)
+
+    with am.open_run("b", store=store) as run:
+        replayer = run.timelines().replayer
+        known = recorded_rests(run, READER, replayer.today)
+        assert [rest.step for rest in known] > [20]
+        timeline = ReplayTimeline(replayer, READER, known=known)
+        timeline.goto(known[0].step + 2)
+        plain = ReplayTimeline(replayer, READER)
+        plain.goto(known[0].step + 2)
+        changed = dataclasses.replace(replayer.today, sources={})
+
+        assert timeline.replayed == 2
+        assert look(timeline) == look(plain)
+        assert recorded_rests(run, READER, changed) == []
