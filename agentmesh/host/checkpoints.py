@@ -5,19 +5,26 @@ in a new log: a successor reads that snapshot and the logs after it, however lon
 is. "Enough" is at least as much as the last snapshot, so that all snapshots of a run
 together are no more than a constant times its logs: the cost of state is linear.
 
+An agent at rest is its state. One in the middle of a turn is its latest rest and the events
+since then. An agent whose mailbox is never empty is at rest only between two turns, while it
+handles an event: shortly before a snapshot is due, such agents are asked to note one of these.
+
 A snapshot that can't be taken (a value of the state does not fit its annotation, the disk
 is full) is no reason to stop: the log goes on, and the next attempt is made later.
 """
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from agentmesh.errors import AgentMeshError, SupersededError
+from agentmesh import ambient
+from agentmesh.errors import AgentMeshError, StateError, SupersededError
 from agentmesh.host.ports import Kept
-from agentmesh.host.resident import Resident
+from agentmesh.host.resident import Pause, Resident
 from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.framing import LogHeader
@@ -41,8 +48,22 @@ SEGMENT_BYTES = 4 << 20
 """Bytes of log after which a snapshot is due, unless the last one was larger: read and
 handled again in about a second."""
 
-Earlier = Callable[[str], tuple[CellSnapshot | None, list[bytes]]]
-"""An agent's latest rest, and its events from there to the current log."""
+PAUSE_SHARE = 4
+"""The last part of a log in which busy agents are asked to pause: a snapshot carries so much."""
+
+
+class Behind(NamedTuple):
+    """What lies behind an agent that is in the middle of a turn."""
+
+    rest: CellSnapshot | None = None
+    """Its latest rest; None if there was none."""
+    events: list[bytes] = []  # noqa: RUF012 - never changed
+    """Its events from there to the current log, as they are journaled."""
+    waiting: list[bytes] = []  # noqa: RUF012
+    """Its mailbox, if it rested between two turns."""
+
+
+Earlier = Callable[[str], Behind]
 
 
 class Checkpoints:
@@ -77,6 +98,7 @@ class Checkpoints:
         self._latest: Path | None = None
         self._earlier: Earlier | None = None
         self._due = self._segment_bytes
+        self._asked = False
         self.taken = 0
         """Snapshots so far."""
 
@@ -92,6 +114,9 @@ class Checkpoints:
         """Take a snapshot if one is due; everything must be committed and released."""
         if self._log.size >= self._due:
             self.take(host)
+        elif not self._asked and self._log.size >= self._due - self._segment_bytes // PAUSE_SHARE:
+            self._asked = True
+            self._ask_for_pauses(host)
 
     def take(self, host: Kept, earlier: Earlier | None = None) -> bool:
         """Take a snapshot and go on in a new log; tell whether that was possible.
@@ -131,8 +156,14 @@ class Checkpoints:
         self._earlier = None
         self._forget_earlier(path, number)
         self._due = max(self._segment_bytes, size)
+        self._asked = False
         self.taken += 1
         return True
+
+    def _ask_for_pauses(self, host: Kept) -> None:
+        for resident in host.residents.values():
+            if not at_rest(resident.cell):
+                resident.cell.on_pause = partial(_note_pause, resident)
 
     def _images(self, host: Kept) -> Iterator[Image]:
         flight = [*self._in_flight(), *host.undelivered]
@@ -142,13 +173,27 @@ class Checkpoints:
         known = self._earlier or self._latest_known(opened)
         carried = carried_events(self._log.path, self._log.size, opened)
         for address, resident in residents.items():
+            resident.cell.on_pause = None
+            pause, resident.pause = resident.pause, None
             if address in carried:
-                rest, before = known(address)
-                events = before + carried[address]
+                behind = self._behind(resident, pause, carried[address], known)
                 held = len(tuple(host.flow.parked.get(address, ())))
-                yield CellImage(address, resident.steps, rest, events, resident.seen, held)
+                rest, events, waiting = behind
+                yield CellImage(address, resident.steps, rest, events, resident.seen, held, waiting)
             else:
                 yield self._resting(address, resident, host.flow.parked.get(address, ()))
+
+    def _behind(
+        self, resident: Resident, pause: Pause | None, carried: list[bytes], known: Earlier
+    ) -> Behind:
+        """Return from where a busy agent is restored: its pause in this log, or what is known."""
+        since = len(carried) + 1 if pause is None else resident.steps - 1 - pause.step
+        if pause is None or since > len(carried):  # it was in an event that an earlier log has
+            rest, before, waiting = known(resident.cell.address)
+            return Behind(rest, before + carried, waiting)
+        taken = replace(pause.taken, state=self._redactor.json(pause.taken.state))
+        waiting = [self._encoder.event(Delivered(0, each)) for each in pause.waiting]
+        return Behind(taken, carried[len(carried) - since :], waiting)
 
     def _resting(
         self, address: str, resident: Resident, held: Iterable[tuple[int, Event]]
@@ -168,9 +213,9 @@ class Checkpoints:
                 if isinstance(image, CellImage) and image.address in wanted:
                     found[image.address] = image
 
-        def known(address: str) -> tuple[CellSnapshot | None, list[bytes]]:
+        def known(address: str) -> Behind:
             image = found.get(address)
-            return (None, []) if image is None else (image.rest, image.carried)
+            return Behind() if image is None else Behind(image.rest, image.carried, image.waiting)
 
         return known
 
@@ -188,3 +233,13 @@ class Checkpoints:
             before = number_of(other.name, self._host)
             if before is not None and before < number:
                 other.unlink(missing_ok=True)
+
+
+def _note_pause(resident: Resident) -> None:
+    """Keep an agent as it is between two turns; once is enough."""
+    cell = resident.cell
+    cell.on_pause = None
+    if cell.instance is None:
+        return
+    with contextlib.suppress(StateError), ambient.outside():
+        resident.pause = Pause(snapshot(cell), cell.mailbox)

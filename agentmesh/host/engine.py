@@ -290,16 +290,16 @@ class Host:
     def _step(self, resident: Resident, step: int, event: Event) -> None:
         cell = resident.cell
         issued = cell.handle(event)
+        if resident.pause is not None and resident.pause.step < 0:
+            resident.pause.step = step
         self._journal.commands(cell.address, step, issued)
         for command in issued:
             if type(command) is Send:
                 self._send(command.envelope)
             elif type(command) is not FinishTurn:
                 self._carry_out(cell, command)
-        if cell.idle and not self.flow.full:
-            self._busy.pop(cell.address, None)
-            return
-        self.flow.note(cell.address)
+        if self.flow.full or not cell.idle:
+            self.flow.note(cell.address)
         if cell.idle:
             self._busy.pop(cell.address, None)
             return

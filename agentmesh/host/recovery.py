@@ -18,7 +18,7 @@ from msgspec import structs
 
 from agentmesh.errors import JournalVersionError, ResumeError, StateError
 from agentmesh.host.attempts import LETHAL, Attempts
-from agentmesh.host.checkpoints import Checkpoints
+from agentmesh.host.checkpoints import Behind, Checkpoints
 from agentmesh.host.engine import Host
 from agentmesh.host.resident import Resident
 from agentmesh.journal.comparing import Difference, first_difference
@@ -38,12 +38,10 @@ from agentmesh.kernel.snapshot import (
     open_timers,
     restore,
     snapshot,
+    take_up,
 )
 from agentmesh.sdk.program import RunContext
 from agentmesh.sdk.resolve import behavior_for, new_cell
-
-_Behind = tuple[CellSnapshot | None, list[bytes]]
-"""An agent's latest rest, and its events since, as they are journaled."""
 
 
 @dataclass
@@ -54,6 +52,8 @@ class _Restored:
     rest: CellSnapshot | None
     carried: list[bytes] = field(default_factory=list)
     """Its events between that and the snapshot."""
+    waiting: list[bytes] = field(default_factory=list)
+    """Its mailbox at that rest, if it was a pause between two turns."""
     effects: dict[tuple[int, int], StartEffect] = field(default_factory=dict)
     fresh: set[tuple[int, int]] = field(default_factory=set)
     """Effects that were not journaled as started, so that nobody has performed them."""
@@ -96,7 +96,7 @@ def recover(
     host.send_again(envelope for each in restored.values() for envelope in each.sent)
     resting = {each: one for each, one in restored.items() if at_rest(one.resident.cell)}
     behind = {each: work.behind(each, one) for each, one in restored.items() if each not in resting}
-    if not keeper.take(host, lambda address: behind.get(address, (None, []))):
+    if not keeper.take(host, lambda address: behind.get(address, Behind())):
         # When it is taken later, who rests now may be in the middle of a turn.
         behind.update({address: work.rest(address, each) for address, each in resting.items()})
     return work.handled
@@ -124,25 +124,28 @@ class _Recovery:
         found = _Restored(Resident(cell), rest)
         if image is not None:
             found.resident.seen = image.seen
-            found.carried = list(image.carried)
+            found.carried, found.waiting = list(image.carried), list(image.waiting)
+            if image.waiting:
+                self._note(found, take_up(cell, self._succession.waiting(image)))
             self._carry_on(found, image)
             found.resident.steps = image.steps
         self._follow(address, found, self._succession.steps(address))
         return found
 
-    def behind(self, address: str, found: _Restored) -> _Behind:
+    def behind(self, address: str, found: _Restored) -> Behind:
         """Return an agent's latest rest that is known, and its events since."""
         steps = self._succession.steps(address)
         events = (self._condemned.get((address, each.number), each.event) for each in steps)
-        return found.rest, [*found.carried, *map(self._encoder.event, events)]
+        since = [*found.carried, *map(self._encoder.event, events)]
+        return Behind(found.rest, since, found.waiting)
 
-    def rest(self, address: str, found: _Restored) -> _Behind:
+    def rest(self, address: str, found: _Restored) -> Behind:
         """Return an agent as it rests now, with nothing since."""
         try:
             taken = snapshot(found.resident.cell)
         except StateError:
             return self.behind(address, found)
-        return structs.replace(taken, state=self._run.redactor.json(taken.state)), []
+        return Behind(structs.replace(taken, state=self._run.redactor.json(taken.state)))
 
     def _carry_on(self, found: _Restored, image: CellImage) -> None:
         """Handle again what lies between an agent's rest and the snapshot."""
@@ -212,12 +215,15 @@ class _Recovery:
         issued = cell.repeat(event, recorded)
         if isinstance(event, Delivered):
             found.resident.seen[event.envelope.src] = event.envelope.n
+        self._note(found, issued)
+        return issued
+
+    def _note(self, found: _Restored, issued: list[Command]) -> None:
         for command in issued:
             if isinstance(command, Send):
                 found.sent.append(command.envelope)
             elif isinstance(command, StartEffect):
                 found.effects[command.turn, command.n] = command
-        return issued
 
 
 def _diverged(address: str, step: int, difference: Difference) -> ResumeError:

@@ -3,7 +3,8 @@
 A snapshot is one file, `snapshots/<host>-<n>.log`, in the layout of a log. It stands for
 everything before the host's log number `n`. It has, for each agent, its cell at rest; or,
 for an agent in the middle of a turn, the latest rest there was and the events since then,
-carried along from snapshot to snapshot until it rests again. And it has the messages that
+carried along from snapshot to snapshot until it rests again. One that always has something to
+do rests between two turns, in the middle of an event. And it has the messages that
 had been sent and that nobody was known to have journaled.
 
 A snapshot without its end frame does not exist for readers.
@@ -41,10 +42,18 @@ class CellImage(msgspec.Struct, array_like=True, tag="cell"):
     """By sender: the number of the latest message it was delivered."""
     unhandled: int = 0
     """How many of `carried`, at its end, it had not handled: it was held for somebody."""
+    waiting: list[bytes] = []
+    """What was in its mailbox, if the rest is a pause between two turns in the middle of an event:
+    deliveries, as they are journaled. What the event led to after that is not in `carried`."""
 
     def events(self) -> Iterator[EventRecord]:
         """Yield its events since the rest."""
         for raw in self.carried:
+            yield cast("EventRecord", decode_record(raw))
+
+    def mailbox(self) -> Iterator[EventRecord]:
+        """Yield what was in its mailbox at the rest."""
+        for raw in self.waiting:
             yield cast("EventRecord", decode_record(raw))
 
 

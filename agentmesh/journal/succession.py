@@ -108,6 +108,10 @@ class Succession:
         """Return the events of an agent between its rest and the snapshot."""
         return (resolved(event, self._blobs) for event in image.events())
 
+    def waiting(self, image: CellImage) -> Iterator[Envelope]:
+        """Return what was in an agent's mailbox at its rest."""
+        return self._envelopes(image.mailbox())
+
     def steps(self, address: str) -> Iterator[Step]:
         """Return the steps of an agent after the snapshot."""
         image = self._images.get(address)
@@ -123,10 +127,12 @@ class Succession:
 
     def in_flight(self) -> Iterator[Envelope]:
         """Return the messages that were under way when the snapshot was taken."""
-        for image in (CellImage("", 0, None, [raw], {}) for raw in self._flight):
-            for event in image.events():
-                assert isinstance(event, Delivered)
-                yield resolved(event, self._blobs).envelope
+        return self._envelopes(CellImage("", 0, None, self._flight, {}).events())
+
+    def _envelopes(self, events: Iterable[EventRecord]) -> Iterator[Envelope]:
+        for event in events:
+            assert isinstance(event, Delivered)
+            yield resolved(event, self._blobs).envelope
 
     def close(self) -> None:
         """Close the files."""

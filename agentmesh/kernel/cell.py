@@ -313,6 +313,8 @@ class Cell(Monitored):
 
     def _start_ready(self) -> None:
         while self._mailbox and len(self.turns) < self.behavior.concurrency:
+            if self.on_pause is not None and self.pauses():
+                self.on_pause()
             self._start_turn(self._mailbox.popleft())
 
     def _move(self, what: str) -> None:

@@ -8,6 +8,8 @@ provided that its state is the same after a round trip through JSON.
 A cell that could not be created is never at rest: its history is as short as it gets.
 """
 
+from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -16,7 +18,7 @@ from agentmesh.errors import JournalVersionError, describe, rebuild
 from agentmesh.kernel import lifecycle
 from agentmesh.kernel.behavior import Behavior
 from agentmesh.kernel.cell import RULES, Cell
-from agentmesh.kernel.commands import StartTimer
+from agentmesh.kernel.commands import Command, StartTimer
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.prng import KeyedRandom
 from agentmesh.kernel.supervised import SupervisedCell, cell_for
@@ -128,6 +130,22 @@ def restore(behavior: Behavior, run: object, taken: CellSnapshot) -> Cell:
         cell.standing = Standing.of_data(taken.standing)
         cell._earlier_turns = 0
     return cell
+
+
+def take_up(cell: Cell, waiting: Iterable[Envelope]) -> list[Command]:
+    """Go on from a pause between two turns, in a cell made of the snapshot taken there.
+
+    Args:
+        cell: The cell.
+        waiting: What was in its mailbox.
+
+    Returns:
+        What the rest of the event led to in which it had paused.
+    """
+    cell._mailbox = deque(waiting)
+    cell.open_out()
+    cell.loop.drain(cell._settle)
+    return cell.take_out()
 
 
 def open_timers(cell: Cell) -> list[StartTimer]:

@@ -105,6 +105,11 @@ class SupervisedCell(Cell):
         if not self.standing.timer and self.state != lifecycle.STOPPED:
             super()._start_ready()
 
+    def pauses(self) -> bool:
+        """Tell whether nothing is open but the mailbox, and no message is tried again."""
+        tries = self._tried or self._occurrences or self._streamed
+        return not tries and super().pauses()
+
     def _start_turn(self, envelope: Envelope) -> None:
         super()._start_turn(envelope)
         tried = self._tried.get(envelope.id) if self._tried else None

@@ -8,7 +8,7 @@ count; what a turn goes on with is the cell's own, and is taken always.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.behavior import Behavior
@@ -30,7 +30,7 @@ MAILBOX_DEFAULT = 1_000
 class Waiting(Exchange):
     """Base of a cell: its mailbox."""
 
-    __slots__ = ("_called_off", "_mailbox")
+    __slots__ = ("_called_off", "_mailbox", "on_pause")
 
     behavior: Behavior
 
@@ -38,6 +38,9 @@ class Waiting(Exchange):
         super().__init__()
         self._mailbox: deque[Envelope] | None = None  # delivered and not started, oldest first
         self._called_off: dict[str, str] | None = None  # of `onward`, and why
+        self.on_pause: Callable[[], None] | None = None
+        """Called in the middle of an event, when a turn has ended and the next one has not begun:
+        the only moment at which a cell that always has something to do is at rest."""
 
     @property
     def onward(self) -> tuple[Envelope, ...]:
@@ -65,6 +68,11 @@ class Waiting(Exchange):
         """How much was delivered that the agent's code has not taken: messages, and pieces."""
         pieces = sum(each.pieces for each in self._asks.values()) if self._asks else 0
         return len(self._mailbox or ()) + pieces
+
+    def pauses(self) -> bool:
+        """Tell whether nothing is open but the mailbox, and nothing is about to run."""
+        open_work = self.turns or self._leftovers or self._timers or self._effects or self._asks
+        return not (open_work or self._called_off or self.loop._ready)
 
     def is_awaited_by(self, agent: str) -> bool:
         """Tell whether an agent waits, itself or through others, for work that is open here."""

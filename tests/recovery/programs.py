@@ -44,6 +44,11 @@ class Counter:
         self.total += number.value
 
     @am.handler
+    async def take(self, number: Number) -> None:
+        """Count without an answer, after something that takes a while."""
+        self.total += await double(number.value)
+
+    @am.handler
     async def fail(self, number: Number) -> None:
         """Fail; the state stays."""
         message = f"no {number.value}"
@@ -57,6 +62,15 @@ class Teller:
         """Yield numbers."""
         for value in range(number.value):
             yield Number(value=value)
+
+
+@am.workflow(deadline="2m")
+async def flood(number: Number) -> Total:
+    """Let one agent never be without a message."""
+    one = am.ref(Counter, "one")
+    for value in range(number.value):
+        am.tell(one.take, Number(value=value))
+    return await one.add(Number(value=1))
 
 
 @am.workflow(deadline="2m")

@@ -17,11 +17,13 @@ from tests.recovery.cuts import cut_copy, records_of
 NUMBER = programs.Number(value=2)
 
 
-def record(store: Path) -> tuple[Path, bytes]:
-    """Run the program to its end, and leave its journal as a crash right then would."""
+def record(
+    store: Path, program: Any = programs.everything, number: programs.Number = NUMBER
+) -> tuple[Path, bytes]:
+    """Run a program to its end, and leave its journal as a crash right then would."""
     options = RunOptions(local=True, store=str(store), run_id="whole", quiet=True)
-    workflow = workflow_type_of(programs.everything)
-    execution = Execution(plan_for(workflow, NUMBER, options), workflow, options)
+    workflow = workflow_type_of(program)
+    execution = Execution(plan_for(workflow, number, options), workflow, options)
     answer = execution.drive()
     return store / "whole", answer.payload
 
