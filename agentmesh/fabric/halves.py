@@ -22,7 +22,7 @@ NEVER = 1 << 62
 class Limits:
     """How much travels at once, and how long to wait."""
 
-    window: int = 8192
+    window: int = 2048
     """Messages that may be under way in one direction: sent, and not yet journaled."""
     frame_messages: int = 512
     """Most messages in one frame."""
