@@ -75,7 +75,7 @@ class Tree:
     shown: int
     """How many of them are in the tree."""
     agents: dict[str, int]
-    """How many of them each agent has."""
+    """How many of them each agent has, the event left out; the most first."""
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -189,7 +189,7 @@ def _grown(run: Run, look: _Why | _Effects, cone: Cone, event: EventRef, limit: 
     """Take up the nearest events, one by one; then make them a tree, and put them into words."""
     known = _nearest(look, event, limit)
     root = Node(event=event)
-    tree = Tree(root=root, events=len(cone), shown=len(known), agents=_largest_first(cone.counts()))
+    tree = Tree(root=root, events=len(cone), shown=len(known), agents=_others(cone.counts(), event))
     _arrange(root, known, look)
     teller = Teller(run, look.graph.order)
     teller.read(node.event for node, _ in tree.nodes())
@@ -238,8 +238,11 @@ def _arrange(root: Node, known: dict[int, _Below], look: _Why | _Effects) -> Non
                     waiting.append(child)
 
 
-def _largest_first(agents: dict[str, int]) -> dict[str, int]:
-    return dict(sorted(agents.items(), key=lambda item: (-item[1], item[0])))
+def _others(agents: dict[str, int], event: EventRef) -> dict[str, int]:
+    """Return how many events agents have besides one, the most first; not those without."""
+    agents[event.address] -= 1
+    most = sorted(agents.items(), key=lambda item: (-item[1], item[0]))
+    return {address: count for address, count in most if count}
 
 
 _LOOK_BACK = 1_000

@@ -36,7 +36,7 @@ def _print(found: RunDiff, limit: int) -> None:
     heading = f"one    {found.one.id}\nother  {found.other.id}"
     terminal.show(terminal.styled(visible(heading, keep_lines=True), "bold"), terminal.styled(""))
     if found.identical:
-        text = f"All {counted(len(aligned.same), 'agent')} did the same in both.\n"
+        text = f"No difference: {counted(len(aligned.same), 'agent')} did the same in both.\n"
         terminal.show(terminal.styled(text))
     for number, parting in enumerate(aligned.partings[:limit]):
         _print_parting(parting, first=number == 0)

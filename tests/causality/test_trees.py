@@ -62,7 +62,7 @@ def test_the_counts_are_of_the_whole_past(run: RecordedRun) -> None:
     tree = run.why("Shop/main@2")
 
     assert tree.events == 11
-    assert tree.agents == {"Shop/main": 3, "Shopper/Ada": 3, "Shopper/Ben": 3, "main/root": 2}
+    assert tree.agents == {"Shopper/Ada": 3, "Shopper/Ben": 3, "Shop/main": 2, "main/root": 2}
     assert tree.shown == 7
 
 

@@ -50,7 +50,7 @@ Shopper/Ada@2     tool walk finished after ...  3.5
 Shopper/Ada@1     ask visit(Trip) from main/root  {"place": 1}
 main/root@1       ask run(Market) from outside  {"places": {"Ada": 1, "Ben": 0}}
 
-10 events before it may have mattered: Shop/main 3, Shopper/Ada 3, Shopper/Ben 3, main/root 2.
+10 events before it may have mattered: Shopper/Ada 3, Shopper/Ben 3, Shop/main 2, main/root 2.
 Each came from the one below it; a branch is what its agent had taken in before.
 """
     )
@@ -174,5 +174,5 @@ def test_a_run_does_not_differ_from_itself(market: Path) -> None:
     done = call(market, "diff", "ben", "ben")
 
     assert done.exit_code == exit_codes.OK
-    assert "All 4 agents did the same in both.\n" in done.stdout
+    assert "No difference: 4 agents did the same in both.\n" in done.stdout
     assert json.loads(call(market, "diff", "ben", "ben", "--json").stdout)["identical"] is True
