@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 from agentmesh.errors import UnknownAgentError
 from agentmesh.host.entry import load
@@ -21,6 +23,8 @@ from agentmesh.replay.driver import Replayer, Report
 from agentmesh.replay.resync import STRICT
 from agentmesh.sdk.agent import DEFINED
 from agentmesh.sdk.program import RunContext
+
+T = TypeVar("T")
 
 Progress = Callable[[int], None]
 """Called now and then with the number of events replayed."""
@@ -89,14 +93,20 @@ def today(info: RunInfo, module: str) -> Today:
         module: Name of the module with its workflow, here.
     """
     own = own_code(module)
+    here, there = environment.own_name(module), info.entry.module
+
+    def as_recorded(by_module: dict[str, T]) -> dict[str, T]:
+        """Call the workflow's module what the run calls it: it may be read from another file."""
+        return {there if name == here else name: value for name, value in by_module.items()}
+
     return Today(
         python=environment.python_version(),
         packages=environment.packages(info.packages),
-        sources=environment.sources(DEFINED),
+        sources=as_recorded(environment.sources(DEFINED)),
         hash_fingerprint=environment.hash_fingerprint(),
         hash_seed=environment.hash_seed(),
-        functions=own.functions,
-        files=own.files,
+        functions=as_recorded(own.functions),
+        files=as_recorded(own.files),
     )
 
 
@@ -112,7 +122,19 @@ def entry_from(info: RunInfo, program: str | Path | None = None) -> Entry:
     path = entry.sys_path
     if file != entry.file:
         path = (str(Path(file).resolve().parent), *path)
-    return Entry(module=entry.module, file=file, workflow=info.workflow, sys_path=path)
+    module = entry.module
+    if program is not None and _lies_elsewhere(module, file):
+        module = "__main__"  # the name would find the other one
+    return Entry(module=module, file=file, workflow=info.workflow, sys_path=path)
+
+
+def _lies_elsewhere(module: str, file: str) -> bool:
+    """Tell whether a module's name finds another file here."""
+    try:
+        spec = find_spec(module) if module not in ("", "__main__") else None
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and Path(spec.origin or "").resolve() != Path(file).resolve()
 
 
 def _where_it_is_now(recorded: str) -> str:

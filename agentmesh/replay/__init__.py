@@ -1,6 +1,8 @@
 """Re-executing recorded runs, without Ray, network or key, and saying what differs.
 
-The map: `driver` (feed every cell its recorded events), `compare` (recorded against
-replayed commands), `source` (which line issued a command), `divergence` (what is
-said about a difference, and its likely cause), `parallel` (over processes).
+The map: `driver` (feed every cell its recorded events), `feeding` (one event), `parallel`
+(over processes), `travel` (stand at any step), `resync` (go on after a divergence). Of a
+divergence: `explaining` puts the report together of `compare` and `text_diff` (both sides),
+`source` (which line, which functions ran), `code_changes` (which of them are other ones),
+`nearest` (what was recorded instead), `causes` (what that says); `divergence` shows it.
 """

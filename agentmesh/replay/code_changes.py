@@ -171,6 +171,8 @@ def _compared(change: CodeChange, info: RunInfo) -> tuple[str, list[str]]:
         return f"no commit is on record ({why})", []
     short = code.commit[:10]
     then = file_at(change.file, code.commit)
+    if then is None and change.module == info.entry.module:  # a copy of it: the file that ran
+        then = file_at(info.entry.file, code.commit)
     if then is None:
         return f"git has no {name} at the recorded commit {short}", []
     before = units_of(then).get(change.name)

@@ -148,7 +148,8 @@ def _user_frames(frame: FrameType | None) -> list[str]:
         if file.startswith(_OWN) and frame.f_code.co_name == "drain":
             break
         frame = frame.f_back
-    return frames[::-1]
+    own = [each for each in frames if _INSTALLED not in each]
+    return (own or frames)[::-1]
 
 
 def _shown(frame: FrameType) -> str:

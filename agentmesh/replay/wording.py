@@ -44,7 +44,10 @@ def _sent(command: Mapping[str, object]) -> str:
 
 
 def _effect(command: Mapping[str, object]) -> str:
-    return f"effect {command['kind']} {command['name']} {as_text(command['request'])}"
+    request = command["request"]
+    if isinstance(request, dict) and "json" in request:
+        request = request["json"]  # of a call of a model: what is asked, and not how it gets there
+    return f"effect {command['kind']} {command['name']} {as_text(request)}"
 
 
 def _log(command: Mapping[str, object]) -> str:

@@ -31,11 +31,6 @@ def measure() -> list[Row]:
             values=[float(sum(right))],
             target=float(len(MUTATIONS)),
         ),
-        Row(
-            name="replay and report of a run that diverges",
-            unit="s",
-            values=[checked.seconds for _, checked in found],
-        ),
     ]
 
 
