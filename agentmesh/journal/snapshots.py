@@ -25,6 +25,7 @@ from agentmesh.journal.files import sync_folder
 from agentmesh.journal.framing import LogHeader
 from agentmesh.journal.reading import LogReader, damaged, decode_record
 from agentmesh.journal.records import EventRecord, Odd
+from agentmesh.kernel.events import Delivered
 from agentmesh.kernel.snapshot import CellSnapshot
 
 
@@ -51,10 +52,10 @@ class CellImage(msgspec.Struct, array_like=True, tag="cell"):
         for raw in self.carried:
             yield cast("EventRecord", decode_record(raw))
 
-    def mailbox(self) -> Iterator[EventRecord]:
+    def mailbox(self) -> Iterator[Delivered]:
         """Yield what was in its mailbox at the rest."""
         for raw in self.waiting:
-            yield cast("EventRecord", decode_record(raw))
+            yield cast("Delivered", decode_record(raw))
 
 
 class FlightImage(msgspec.Struct, array_like=True, tag="flight"):

@@ -31,12 +31,13 @@ def recorded_rests(run: Run, address: str, today: Today) -> list[Rest]:
     if not recorded or any(today.sources.get(each) != recorded[each] for each in recorded):
         return []
     try:
-        return [rest for rest in _rests(Path(run.path), address) if rest.taken.rules == RULES]
+        return [rest for rest in _rests(run, address) if rest.taken.rules == RULES]
     except (JournalError, OSError):
         return []  # a damaged snapshot costs time, and nothing else
 
 
-def _rests(root: Path, address: str) -> Iterator[Rest]:
+def _rests(run: Run, address: str) -> Iterator[Rest]:
+    root = Path(run.path)
     folder, events = root / SNAPSHOTS, root / EVENTS
     if not folder.is_dir() or not events.is_dir():
         return
@@ -48,4 +49,5 @@ def _rests(root: Path, address: str) -> Iterator[Rest]:
         for image in read_snapshot(folder / name) if name is not None else ():
             if isinstance(image, CellImage) and image.address == address and image.rest:
                 since = len(image.carried) - image.unhandled
-                yield Rest(image.steps - since - 1, image.rest)
+                waiting = tuple(run.resolve(each).envelope for each in image.mailbox())
+                yield Rest(image.steps - since - 1, image.rest, waiting=waiting)

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from agentmesh.errors import AgentMeshError
 from agentmesh.kernel import lifecycle
 from agentmesh.kernel.cell import Cell
-from agentmesh.kernel.snapshot import CellSnapshot, at_rest, restore, snapshot
+from agentmesh.kernel.envelope import Envelope
+from agentmesh.kernel.snapshot import CellSnapshot, at_rest, restore, snapshot, take_up
 from agentmesh.sdk.behavior import AgentBehavior
 from agentmesh.sdk.program import RunContext
 from agentmesh.sdk.resolve import behavior_for
@@ -43,6 +44,8 @@ class Rest:
     taken: CellSnapshot
     values: dict[str, object] | None = None
     """Copies of the state's values; None if only their JSON is known."""
+    waiting: tuple[Envelope, ...] = ()
+    """Its mailbox, if it paused between two turns in the middle of that step."""
 
 
 def attributes(cell: Cell) -> list[str]:
@@ -73,6 +76,8 @@ def made_of(rest: Rest, run: RunContext) -> Cell | None:
             for name, value in copy.deepcopy(rest.values).items():
                 object.__setattr__(cell.instance, name, value)
         same = cell.behavior.dump(cell.instance) == taken.state
+        if rest.waiting:
+            take_up(cell, rest.waiting)
     except AgentMeshError:
         return None
     return cell if same else None

@@ -7,6 +7,9 @@ import pytest
 from agentmesh.host import checkpoints
 from agentmesh.journal.snapshots import CellImage, read_snapshot
 from agentmesh.mesh.auditing import audit_run
+from agentmesh.mesh.runs import open_run
+from agentmesh.replay.recorded import recorded_rests
+from agentmesh.replay.travel import ReplayTimeline
 from tests.recovery import programs
 from tests.recovery.cuts import cut_copy, records_of
 from tests.recovery.recorded import logs_of, record, resumed
@@ -55,3 +58,21 @@ def test_it_goes_on_from_there(flooded: tuple[Path, bytes], tmp_path: Path, part
     assert outcome.error is None
     assert outcome.result_json == expected
     assert audit_run("whole", store=str(cut.parent)).clean
+
+
+def test_a_debugger_begins_there_too(flooded: tuple[Path, bytes]) -> None:
+    """What it comes to is what a replay from the beginning comes to."""
+    run, _ = flooded
+    image = image_of(run)
+    with open_run(run) as opened:
+        replayer = opened.timelines().replayer
+        known = recorded_rests(opened, "Counter/one", replayer.today)
+        near = ReplayTimeline(replayer, "Counter/one", known=known)
+        far = ReplayTimeline(replayer, "Counter/one")
+        for step in (image.steps - 1, image.steps + 20):
+            cells = near.goto(step), far.goto(step)
+            totals = [each.instance.total for each in cells]  # type: ignore[attr-defined]
+            assert totals[0] == totals[1] > 0
+            assert cells[0].mailbox == cells[1].mailbox
+            assert near.issued == far.issued
+        assert near.replayed < far.replayed / 2
