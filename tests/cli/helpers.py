@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -13,6 +14,11 @@ from typing import Any
 
 PROGRAMS = Path(__file__).parent / "programs"
 SHOP = PROGRAMS / "shop.py"
+
+HASH_SEED = str(random.SystemRandom().randrange(2**32))
+"""Another one in each run of the tests."""
+UNSEEDED = {"PYTHONHASHSEED": ""}
+"""An environment that leaves the hash seed to the command, as most people's does."""
 
 # Long enough for a machine that does much else, short enough to end a test that hangs.
 TIMEOUT_SECONDS = 90.0
@@ -54,11 +60,14 @@ def command(
     env: Mapping[str, str] | None = None,
     seconds: float = TIMEOUT_SECONDS,
 ) -> Done:
-    """Run `agentmesh` with these words and wait for its end."""
+    """Run `agentmesh` with these words and wait for its end.
+
+    It has a hash seed, which spares most commands to start themselves again under one.
+    """
     done = subprocess.run(
         [console_script(), *map(str, words)],
         cwd=cwd,
-        env=environment(**(env or {})),
+        env=environment(**{"PYTHONHASHSEED": HASH_SEED, **(env or {})}),
         input=given,
         capture_output=True,
         text=True,

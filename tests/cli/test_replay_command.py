@@ -7,7 +7,7 @@ import pytest
 
 from agentmesh.cli.replay_command import faster
 from tests.cli.conftest import ORDER
-from tests.cli.helpers import SHOP, command
+from tests.cli.helpers import SHOP, UNSEEDED, command
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_run_replays_identically(recorded: Path) -> None:
 @pytest.mark.parametrize("name", ["good", "bad", "odd"])
 def test_json_has_the_counts(recorded: Path, name: str) -> None:
     """Failed runs replay as well as others."""
-    done = command("replay", name, "--json", cwd=recorded)
+    done = command("replay", name, "--json", cwd=recorded, env=UNSEEDED)
 
     assert done.code == 0
     assert done.json["run"] == name

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ORDER
-from tests.cli.helpers import SHOP, TIMEOUT_SECONDS, command, line_with, started
+from tests.cli.helpers import SHOP, TIMEOUT_SECONDS, UNSEEDED, command, line_with, started
 
 RECEIPT = {"text": "2 lamp", "price": 20.0}
 
@@ -87,7 +87,8 @@ def test_a_module_of_this_folder_can_be_run(tmp_path: Path) -> None:
 
 def test_a_run_knows_its_hash_seed(tmp_path: Path) -> None:
     """Drawn if nobody says one: the process starts itself again under it."""
-    done = command("run", f"{SHOP}:letters", "--local", "--json", cwd=tmp_path)
+    words = ("run", f"{SHOP}:letters", "--local", "--json")
+    done = command(*words, cwd=tmp_path, env=UNSEEDED)
     info = json.loads(Path(done.json["location"], "run.json").read_text(encoding="utf-8"))
 
     assert info["hash_seed"].isdigit()
