@@ -85,7 +85,7 @@ class _Watch:
         """Where user code returned or began to wait last, in this step."""
         self._step = 0
         self._known: dict[CodeType, tuple[str, str] | None] = {}
-        self._stacks: dict[int, tuple[Command, list[str], str]] = {}
+        self._stacks: list[tuple[Command, list[str], str]] = []
 
     def begin(self, step: int) -> None:
         self._step, self.last = step, ""
@@ -105,10 +105,11 @@ class _Watch:
 
     def look(self, command: Command) -> None:
         frames = _user_frames(sys._getframe(2))
-        self._stacks[id(command)] = (command, frames, self.last)  # kept, so that ids stay unique
+        self._stacks.append((command, frames, self.last))
 
     def stack_of(self, command: Command) -> tuple[list[str], str]:
-        _, frames, last = self._stacks.get(id(command), (command, [], self.last))
+        seen = (each for each in self._stacks if each[0] is command)
+        _, frames, last = next(seen, (command, [], self.last))
         if frames or not last:
             return frames, ISSUED
         return [last], ENDED  # what the end of a turn causes: user code runs no more

@@ -6,18 +6,18 @@ What the tests of divergences edit: copies of this file, replayed against its re
 """
 
 import asyncio
+import importlib
 import os
 import sys
 import time
 from pathlib import Path
-
-import gazette
 
 import agentmesh as am
 from agentmesh.effects import settings
 from agentmesh.testing import ModelServer
 from agentmesh.testing.models import Rule
 
+gazette = importlib.import_module("gazette")  # lies in site/, which only its runs know
 PROMPT = """You write for a small paper, which people read at breakfast.
 They want to know what happened, and what it means for them.
 Write one sentence about the {topic}. Use plain words, and no more than twenty of them.
