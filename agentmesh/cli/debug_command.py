@@ -4,6 +4,8 @@ Some agents live again, one event after the other in the run order; all others a
 There is no network, no key and no clock: effects end as they were recorded to end.
 """
 
+import contextlib
+import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +20,16 @@ from agentmesh.cli.breakpoints import place_of
 from agentmesh.cli.causes_command import plain_lines
 from agentmesh.cli.debugger import EventPdb, Looks
 from agentmesh.cli.ide import IdeWatcher, listen
-from agentmesh.cli.wording import compact, counted, opened, shortened, visible
+from agentmesh.cli.state_command import show_view
+from agentmesh.cli.wording import compact, counted, shortened, visible
 from agentmesh.errors import UsageError
+from agentmesh.kernel.cell import Cell
 from agentmesh.mesh.recorded_run import RecordedRun
 from agentmesh.mesh.replaying import chosen, replayer_of
 from agentmesh.mesh.runs import open_run
 from agentmesh.replay.session import Session
 from agentmesh.replay.stage import Places, Stage
+from agentmesh.replay.view import view
 from agentmesh.sdk.agent import DEFINED
 
 _OWN = str(Path(errors.__file__).parent)
@@ -70,8 +75,11 @@ def debug(request: Request) -> int:
             Places(order, agents), stage.steps, stage.cell_before, replayer.difference, watcher
         )
         watcher.session = session
-        with replayer.in_place():
-            session.run(session.index_of(start.number))
+        try:
+            with replayer.in_place():
+                session.run(session.index_of(start.number))
+        finally:
+            watcher.close()
     return exit_codes.OK
 
 
@@ -101,11 +109,17 @@ def _looks(run: RecordedRun, order: RunOrder) -> Looks:
 
     return Looks(
         event=event,
-        state=lambda cell: compact(opened(cell.behavior.dump(cell.instance))),
+        state=_state_in_words,
         why=lambda place: "\n".join(plain_lines(run.why(str(place), limit=_CAUSES_MAX))),
         find=order.find,
         is_program=_is_mine,
     )
+
+
+def _state_in_words(cell: Cell, step: int) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        show_view(view(cell, step))
+    return said.getvalue().rstrip()
 
 
 def _wanted(request: Request, run: RecordedRun, order: RunOrder) -> tuple[EventRef, list[str]]:

@@ -35,8 +35,8 @@ class Looks:
 
     event: Callable[[EventRef], str]
     """Says what an event is."""
-    state: Callable[[Cell], str]
-    """Says what a cell looks like."""
+    state: Callable[[Cell, int], str]
+    """Says what a cell looks like, in the middle of one of its steps."""
     why: Callable[[EventRef], str]
     """Says what led to an event."""
     find: Callable[[str], EventRef]
@@ -112,6 +112,10 @@ class EventPdb(pdb.Pdb):
             self.cmdloop()
             self.forget()
         self._leave_if_told()
+
+    def close(self) -> None:
+        """Forget the breakpoints: pdb keeps them for the whole process."""
+        self.clear_all_breaks()
 
     # --- where it stops ---------------------------------------------------------------------------
 
@@ -220,7 +224,7 @@ class EventPdb(pdb.Pdb):
         """
         del arg
         if self.session.cell is not None:
-            self.message(self._looks.state(self.session.cell))
+            self.message(self._looks.state(self.session.cell, self.session.place.step))
 
     def do_why(self, arg: str) -> None:
         """Show what led to this event: `why`."""

@@ -57,6 +57,9 @@ class IdeWatcher:
         """Learn that there are no more events."""
         say("agentmesh: the recording ends here.")
 
+    def close(self) -> None:
+        """Do nothing: debugpy goes on until the process ends."""
+
 
 def _pause() -> None:
     import debugpy  # noqa: T100 - a debugger on purpose

@@ -121,7 +121,12 @@ def _show_agent(moment: Moment, what: str, seen: AgentView, changes: list[Change
     _warn(seen)
     if changes is not None:
         _show_changes(changes)
-        return
+    else:
+        show_view(seen)
+
+
+def show_view(seen: AgentView) -> None:
+    """Print what is seen of an agent."""
     terminal.show(terminal.styled(f"  {_standing(seen)}", "dim"))
     if seen.problem:
         terminal.show(terminal.styled(f"  {visible(seen.problem)}", "red"))
