@@ -237,7 +237,9 @@ def test_an_exemption_needs_a_reason() -> None:
 
 def test_no_module_is_orphaned(sources: tuple[Source, ...]) -> None:
     """Everything is reachable from a command, the front door or what users import."""
-    modules = [each for each in sources if each.path.startswith("agentmesh/")]
+    modules = [
+        each for each in sources if each.path.startswith(("agentmesh/", "pytest_agentmesh/"))
+    ]
 
     assert_none(graph.orphans(modules, [*IMPORTED_BY_USERS, *entry_points()]))
 

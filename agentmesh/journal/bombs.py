@@ -1,9 +1,10 @@
 """How much text a column of a Parquet file stands for, before it is read.
 
 Parquet stores a text once that many rows have: a few kilobytes can stand for more than any
-machine's memory. So a column that could be such a bomb, by the sizes that the file states, is
-first read with each text once; what all its rows would take is then a sum. What agentmesh
-writes does not come near the limit. It takes time: only files from elsewhere are looked at.
+machine's memory. So a column is first read with each text once; what all its rows would take is
+then a sum. What agentmesh writes does not come near the limit. It takes time: only files from
+elsewhere are looked at. What they say of their own sizes is no help: it may be a lie, and where
+a column's metadata are broken, Arrow ends the process that asks for them.
 
 Knows Parquet; knows no record.
 """
@@ -26,14 +27,12 @@ class Texts:
 
     Args:
         source: The file, as Arrow opened it.
-        metadata: Of that file.
         schema: Of that file.
         name: Its path, for errors.
     """
 
-    def __init__(self, source: Any, metadata: Any, schema: Any, name: str) -> None:
+    def __init__(self, source: Any, schema: Any, name: str) -> None:
         self._source = source
-        self._metadata = metadata
         self._name = name
         self._limit = max(LEAST_BYTES, FACTOR * source.size())
         self._texts = {
@@ -49,16 +48,10 @@ class Texts:
         Raises:
             JournalDamagedError: One has.
         """
-        wanted = {name for name in names if (group, name) not in self._checked}
-        if not wanted:
-            return
-        about = self._metadata.row_group(group)
-        # What a column's own metadata say must not be asked for: where they are broken, Arrow
-        # ends the process.
-        if about.num_rows * about.total_byte_size > self._limit:
-            for name in wanted & self._texts:
+        for name in names:
+            if name in self._texts and (group, name) not in self._checked:
                 self._measure(group, name)
-        self._checked.update((group, name) for name in wanted)
+                self._checked.add((group, name))
 
     def _measure(self, group: int, name: str) -> None:
         import pyarrow.compute as pc

@@ -92,8 +92,7 @@ class Sealed:
             with self._reading():
                 self._file = pq.ParquetFile(self._source, page_checksum_verification=True)
                 if files.foreign:
-                    about = self._file.metadata
-                    self._texts = Texts(self._source, about, self._file.schema_arrow, path)
+                    self._texts = Texts(self._source, self._file.schema_arrow, path)
                 self.logs = self._check()
         except BaseException:
             self._source.close()
