@@ -1,4 +1,4 @@
-"""What holds for every test: no real model, no far network, repeatable Hypothesis, one Ray.
+"""What holds for every test: no real model, no far network, repeatable Hypothesis, few Rays.
 
 Reads nothing of agentmesh: a test that needs a run, a journal or a Ray asks for it
 in its own folder.

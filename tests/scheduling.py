@@ -18,15 +18,23 @@ ROOT = Path(__file__).parents[1]
 RAY = "mark.ray"
 OWN_RAY = "mark.own_ray"
 SHARED = ('scope="module"', 'scope="session"')
+LONGEST = ("ray", "own ray")
+"""What takes minutes, however few tests there are: nobody may begin with it last."""
 PROCESSES_MIN = 3
 """One for each Ray and one for all else: on two cores, too, as who starts processes waits a lot."""
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc] # no types published
-    """Hands out groups of tests, the largest first, and then single tests."""
+    """Hands out groups of tests, the longest and the largest first, and then single tests."""
 
     def _split_scope(self, nodeid: str) -> str:  # made to be overridden, in spite of its name
         return group_of(nodeid)
+
+    def _assign_work_unit(self, node: object) -> None:  # as above
+        for group in reversed(LONGEST):
+            if group in self.workqueue:
+                self.workqueue.move_to_end(group, last=False)
+        super()._assign_work_unit(node)
 
 
 def group_of(nodeid: str) -> str:
