@@ -71,13 +71,15 @@ def _tell_group(group: Group) -> None:
     differs = group.status == DIFFERS
     head = visible(group.why) if differs else f"could not be checked: {visible(group.why)}"
     terminal.show(terminal.styled(f"\n{head}", "bold"))
-    table = terminal.table("run", "workflow", "from", "agents that differ", right=())
+    columns = ("run", "workflow", "from", "agents that differ") if differs else ("run", "workflow")
+    table = terminal.table(*columns)
     for one in group.runs[:_RUNS_MAX]:
-        many = f"{one.divergences} of {one.agents}" if differs else ""
-        table.add_row(visible(one.run), visible(one.workflow), visible(one.event), many)
+        row = [visible(one.run), visible(one.workflow)]
+        if differs:
+            row += [visible(one.event), f"{one.divergences:,} of {one.agents:,}"]
+        table.add_row(*row)
     terminal.show(table)
     if len(group.runs) > _RUNS_MAX:
         terminal.show(terminal.styled(f"... and {len(group.runs) - _RUNS_MAX:,} more", "dim"))
-    first = group.runs[0]
-    text = visible(first.report, keep_lines=True)
+    text = visible(group.runs[0].report, keep_lines=True)
     terminal.show(terminal.styled(f"\n{text}" if differs else text))

@@ -77,13 +77,16 @@ def replay(
     processes: int,
     seed: str,
     policy: str,
+    program: str | None,
     as_json: bool,
 ) -> int:
     """Replay a run and return the exit code: 0, or 3 if it diverged."""
     location = store_location(store)
     with Store(location).open_run(name) as run:
         _settle_hash_seed(run.info, seed)
-        replayed = _replay(run, location, chosen(run, agents), processes, policy)
+        replayed = _replay(
+            run, location, chosen(run, agents), processes, policy=policy, program=program
+        )
     if as_json:
         terminal.print_json(replayed.as_json())
     else:
@@ -101,7 +104,15 @@ def _settle_hash_seed(info: RunInfo, wanted: str) -> None:
         )
 
 
-def _replay(run: Run, location: str, addresses: list[str], processes: int, policy: str) -> Replayed:
+def _replay(
+    run: Run,
+    location: str,
+    addresses: list[str],
+    processes: int,
+    *,
+    policy: str,
+    program: str | None,
+) -> Replayed:
     processes = min(processes or worth(run), max(len(addresses), 1))
     # What the program prints is not the replay's answer.
     with terminal.quiet_output(), terminal.working(f"replaying {run.id}") as update:
@@ -110,11 +121,11 @@ def _replay(run: Run, location: str, addresses: list[str], processes: int, polic
             update(counted(events, "event"))
 
         if processes > 1:
-            opens = functools.partial(open_replayer, run.path, location, policy)
+            opens = functools.partial(open_replayer, run.path, location, policy, program)
             started = time.perf_counter()
             report = replay_in_processes(opens, addresses, processes, tell)
         else:
-            replayer = replayer_of(run, Store(location).redactor_for(run.info), policy=policy)
+            replayer = replayer_of(run, Store(location).redactor_for(run.info), program, policy)
             _warm(run, addresses)
             started = time.perf_counter()
             report = replayer.replay(addresses, tell)
@@ -132,12 +143,14 @@ def _warm(run: Run, addresses: list[str]) -> None:
             return
 
 
-def open_replayer(path: str, location: str, policy: str = STRICT) -> Replayer:
+def open_replayer(
+    path: str, location: str, policy: str = STRICT, program: str | None = None
+) -> Replayer:
     """Open a run in a process of its own; it stays open as long as the process lives."""
     sys.stdout = sys.stderr
     store = Store(location)
     run = store.open_run(path if Path(path).exists() else Path(path).name)
-    return replayer_of(run, store.redactor_for(run.info), policy=policy)
+    return replayer_of(run, store.redactor_for(run.info), program, policy)
 
 
 def worth(run: Run) -> int:

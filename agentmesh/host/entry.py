@@ -116,7 +116,7 @@ def import_file(file: str) -> ModuleType:
             f"The program {file!r} is not on this machine.",
             cause="Every process of a run, and every replay, imports the workflow's own module.",
             fix="Copy it there, or let Ray do so: `ray job submit --working-dir .`, or a "
-            "runtime_env with working_dir.",
+            "runtime_env with working_dir. A replay finds it elsewhere with --program FILE.",
         )
     directory = str(path.resolve().parent)
     if directory not in sys.path:

@@ -81,5 +81,8 @@ class CheckReport:
 
 def unchecked(name: str, error: BaseException) -> dict[str, Any]:
     """Return what is said of a run that could not be checked."""
-    what = error.what if isinstance(error, AgentMeshError) else f"{type(error).__name__}: {error}"
-    return {"run": name, "status": UNCHECKED, "why": what, "report": str(error)}
+    if not isinstance(error, AgentMeshError):
+        said = f"{type(error).__name__}: {error}"
+        return {"run": name, "status": UNCHECKED, "why": said, "report": said}
+    rest = "\n".join(part for part in (error.cause, error.fix) if part)
+    return {"run": name, "status": UNCHECKED, "why": error.what, "report": rest or error.what}

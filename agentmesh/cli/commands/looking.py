@@ -96,6 +96,9 @@ def replay(
             "mark all that follows as tainted."
         ),
     ] = Policy.strict,
+    program: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The program, where it is not where it ran.")
+    ] = None,
     json: JsonOption = False,
 ) -> int:
     """Do it again, without Ray, network or key, and compare every command with the record."""
@@ -109,6 +112,7 @@ def replay(
         processes=processes,
         seed=wanted or hash_seed.RECORDED,
         policy=policy.value,
+        program=program,
         as_json=json,
     )
 
