@@ -339,7 +339,8 @@ class Worker:
             self._current, self._since = said["begins"], time.monotonic()
             campaign.done += 1
             if campaign.done % 10_000 == 0:
-                tell(f"{campaign.done:,} samples", sys.stderr)
+                found = len(campaign.problems)
+                tell(f"{campaign.done:,} samples, {found:,} defects", sys.stderr)
         elif "problem" in said:
             campaign.problems[said["sample"]] = said["problem"]
         else:
@@ -380,7 +381,8 @@ def main(arguments: list[str]) -> int:
             return 0
         started = time.monotonic()
         campaign = Campaign(chosen.seed, chosen.samples, chosen.seconds, corpus)
-        campaign.run(chosen.processes)
+        with contextlib.suppress(KeyboardInterrupt):  # what was found until then is told
+            campaign.run(chosen.processes)
     return _told(campaign, time.monotonic() - started)
 
 
