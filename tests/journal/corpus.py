@@ -15,7 +15,7 @@ from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import DONE, EntryPoint, RunInfo
 from agentmesh.journal.segment_writer import seal_logs
 from agentmesh.journal.sharing import export
-from agentmesh.journal.snapshots import CellImage, FlightImage, write_snapshot
+from agentmesh.journal.snapshots import CellImage, FlightImage, Image, write_snapshot
 from agentmesh.journal.sources import LogSource
 from agentmesh.journal.store import Store
 from agentmesh.kernel.commands import (
@@ -139,7 +139,7 @@ def _write_snapshot(run: RunDirectory) -> None:
         [_ask("B/1", 3)], [], b"", b"", {"failures": [1, 2]},
     )  # fmt: skip
     carried = [encoder.event(event) for event, _ in _history("B/1")[:2]]
-    images = [
+    images: list[Image] = [
         CellImage("B/1", 2, rest, carried, {"A/1": 4}, 1),
         CellImage("C/1", 1, None, carried[:1], {}),
         FlightImage([encoder.event(Delivered(5, _ask("B/1", 8)))]),

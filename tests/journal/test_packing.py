@@ -40,10 +40,10 @@ def packed_with(folder: Path, *entries: tuple[zipfile.ZipInfo | str, bytes]) -> 
     path = folder / "made.mesh"
     names = {each if isinstance(each, str) else each.filename for each, _ in entries}
     with zipfile.ZipFile(path, "w") as made:
-        for name in {"run.json", "events.parquet"} - names:
+        for name in sorted({"run.json", "events.parquet"} - names):
             made.writestr(name, b"{}")
-        for name, content in entries:
-            made.writestr(name, content)
+        for entry, content in entries:
+            made.writestr(entry, content)
     return path
 
 
