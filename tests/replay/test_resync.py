@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import agentmesh as am
+from agentmesh.cli import exit_codes, replay_command
 from agentmesh.replay.driver import Report
 
 
@@ -163,3 +164,26 @@ def test_strict_stops_there_and_an_unknown_policy_is_refused(store: Path) -> Non
     assert (report.tainted, report.events) == ([], 7)
     with pytest.raises(am.UsageError, match="strict or resync"):
         am.replay_run("r", store=str(store), policy="lenient")
+
+
+def test_the_command_counts_what_is_tainted(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Apart from what was replayed, and with what could not be taken."""
+    Code.now = "removed"
+
+    code = replay_command.replay(
+        "r",
+        agents=(),
+        store=str(store),
+        processes=1,
+        seed="recorded",
+        policy="resync",
+        program=None,
+        as_json=False,
+    )
+
+    out = capsys.readouterr().out
+    assert code == exit_codes.DIVERGED
+    assert "Tainted: 8 steps of 1 agent, from the divergence on" in out
+    assert "could not take finished at Shop/main@3: the replay never asked for it" in out
