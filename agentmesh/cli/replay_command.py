@@ -157,7 +157,8 @@ def worth(run: Run) -> int:
     """Return how many processes a run is worth; reading over a network, one is enough."""
     folder = Path(run.path)
     logs = sum(path.stat().st_size for path in folder.glob("events/*.log"))
-    sealed = sum(path.stat().st_size for path in folder.glob("**/*.parquet"))
+    packed = [folder] if folder.is_file() else folder.glob("**/*.parquet")
+    sealed = sum(path.stat().st_size for path in packed)
     return len(os.sched_getaffinity(0)) if logs + sealed * _SEALED_FACTOR > _WORTH_BYTES else 1
 
 
