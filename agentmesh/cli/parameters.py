@@ -58,7 +58,7 @@ RunArgument = Annotated[
     str,
     typer.Argument(
         metavar="[RUN]",
-        help="Id of a run or the start of it, its directory, or `latest`.",
+        help="Id of a run or the start of it, its directory, a packed `run.mesh`, or `latest`.",
         autocompletion=completion.run_ids,
     ),
 ]
