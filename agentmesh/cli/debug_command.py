@@ -19,9 +19,10 @@ from agentmesh.cli import exit_codes, hash_seed, terminal
 from agentmesh.cli.breakpoints import place_of
 from agentmesh.cli.causes_command import plain_lines
 from agentmesh.cli.debugger import EventPdb, Looks
+from agentmesh.cli.event_lines import brief
 from agentmesh.cli.ide import IdeWatcher, listen
 from agentmesh.cli.state_command import show_view
-from agentmesh.cli.wording import compact, counted, shortened, visible
+from agentmesh.cli.wording import counted, visible
 from agentmesh.errors import UsageError
 from agentmesh.kernel.cell import Cell
 from agentmesh.mesh.recorded_run import RecordedRun
@@ -35,7 +36,6 @@ from agentmesh.sdk.agent import DEFINED
 _OWN = str(Path(errors.__file__).parent)
 _SHOWN_MAX = 10
 _CAUSES_MAX = 12
-_PAYLOAD_MAX = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +104,7 @@ def _looks(run: RecordedRun, order: RunOrder) -> Looks:
 
     def event(place: EventRef) -> str:
         summary = teller.summary(place)
-        payload = "" if summary.payload is None else compact(summary.payload)
-        return visible(f"{place}  {summary.what}  {shortened(payload, _PAYLOAD_MAX)}".rstrip())
+        return visible(f"{place}  {summary.what}  {brief(summary.payload)}".rstrip())
 
     return Looks(
         event=event,

@@ -50,6 +50,11 @@ class DemoRun:
         return bool(self.problems)
 
     @property
+    def oversold(self) -> bool:
+        """Whether more was promised than there was."""
+        return any(text.startswith("oversold") for text in self.problems)
+
+    @property
     def good(self) -> bool:
         """Whether all went well."""
         return not self.problems and not self.error
@@ -91,7 +96,7 @@ def demo(*, runs: int, local: bool, store: str | None, seed: int | None, as_json
     chosen = choose(made)
     replayed = _replay(chosen.run_id, store)
     story = _story(chosen, made, store)
-    commands = next_commands(chosen.run_id, store, story.agent)
+    commands = next_commands(chosen, store, story.agent)
     if as_json:
         terminal.print_json(
             {
@@ -164,7 +169,7 @@ def _run_once(
 
 def choose(made: list[DemoRun]) -> DemoRun:
     """Return the run to look at: an oversold one, else a bad one, else the last that ended."""
-    oversold = [one for one in made if any(text.startswith("oversold") for text in one.problems)]
+    oversold = [one for one in made if one.oversold]
     bad = [one for one in made if one.bad]
     ended = [one for one in made if not one.error]
     return (oversold or bad or ended[::-1])[0]
@@ -211,12 +216,14 @@ def _story(chosen: DemoRun, made: list[DemoRun], store: str | None) -> "demo_pag
         return story.compared(run)
 
 
-def next_commands(run_id: str, store: str | None, agent: str) -> list[str]:
+def next_commands(run: DemoRun, store: str | None, agent: str) -> list[str]:
     """Return what to try next; `agent` is whose log is worth a look."""
-    where = store_words(store)
+    name, where = run.run_id, store_words(store)
+    oversold = [f"agentmesh when {name}{where} 'Stock.left < 0'"] if run.oversold else []
     return [
-        f"agentmesh show {run_id}{where}",
-        f"agentmesh log {run_id}{where} --agent {agent}",
-        f"agentmesh replay {run_id}{where}",
+        f"agentmesh show {name}{where}",
+        f"agentmesh log {name}{where} --agent {agent}",
+        *oversold,
+        f"agentmesh replay {name}{where}",
         f"agentmesh runs{where}",
     ]

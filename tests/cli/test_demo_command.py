@@ -1,5 +1,6 @@
 """`agentmesh demo`: it shows what it promises, and says what is true."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_the_demo_runs_replays_and_explains(tmp_path: Path) -> None:
     done = command("demo", "--local", "--runs", "3", "--json", cwd=tmp_path)
     check_demo(done, runs=3)
     for offered in done.json["next"]:
-        assert command(*offered.split()[1:], cwd=tmp_path).code == 0
+        assert command(*shlex.split(offered)[1:], cwd=tmp_path).code == 0
 
 
 @pytest.mark.slow
