@@ -11,8 +11,8 @@ from agentmesh.cli import support_desk
 from agentmesh.cli.app import app
 from agentmesh.cli.demo_command import RULES
 from agentmesh.effects import settings as model_settings
-from agentmesh.mesh.runner import execute
 from agentmesh.mesh.options import RunOptions
+from agentmesh.mesh.runner import execute
 from agentmesh.testing.models import ModelServer, load_rules
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
