@@ -140,6 +140,7 @@ def _run(
         depth = len(past.events)
         if depth >= world.steps_max:
             search.unfinished += 1
+            search.stopped = look(world)
             break
         if depth < len(states):
             state = states[depth]
@@ -162,6 +163,10 @@ def _run(
         world.take(item)
         search.events += 1
         past.add(item, touches[item.key], world)
+        if world.broken and look(world):
+            search.schedules += 1
+            search.stopped = True
+            return
     if not states[-1].possible or states[-1].chosen == "":
         states.pop()
 

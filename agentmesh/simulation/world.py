@@ -122,6 +122,8 @@ class World(Carrier):
         )
         self.on_step: list[Callable[[World], object]] = []
         """Called after each happening: invariants, probes."""
+        self.broken = ""
+        """What those who watch it say is wrong: it goes no further."""
         self.scheduler: Scheduler = scheduler or Fifo()
         """Chooses what happens next."""
         self.scheduler.begin(self.seed)
@@ -149,7 +151,7 @@ class World(Carrier):
 
     def run(self) -> "World":
         """Let things happen until nothing is left, or too much has happened."""
-        while len(self.happened) < self.steps_max:
+        while len(self.happened) < self.steps_max and not self.broken:
             possible = self.possible()
             if not possible:
                 break

@@ -1,5 +1,7 @@
 """Small actor programs whose schedules can be counted, and an agent that does what it is told."""
 
+# ruff: noqa: RUF012 - state of an agent: each has its own
+
 import asyncio
 
 from agentmesh.sdk import verbs
