@@ -26,6 +26,8 @@ IMPORTED_BY_USERS = {
 }
 """Modules that nobody inside needs to import, and who does."""
 
+OF_AN_EXTRA = {"agentmesh/cli/ide.py": ["debugpy"]}
+"""Modules that say what to install if what they need is missing, and what that is."""
 UNDECLARED = {
     "annotated-types": "pydantic's constraints are made of it",
     "fsspec": "tried where pyarrow knows no filesystem; the error says to install it",
@@ -272,7 +274,9 @@ def test_every_imported_library_is_declared(sources: tuple[Source, ...]) -> None
         for source in sources
         for finding in graph.undeclared_libraries(
             source,
-            declared=[*base, *UNDECLARED] if source.path.startswith("agentmesh/") else every,
+            declared=[*base, *UNDECLARED, *OF_AN_EXTRA.get(source.path, ())]
+            if source.path.startswith("agentmesh/")
+            else every,
             distributions=distributions,
         )
     )
