@@ -85,12 +85,12 @@ def check_program(
     if inside:
         found |= dict.fromkeys(_everything(names, inside))
     sources = {module.source.path: module.source for module in program.modules.values()}
-    kept = [
-        each
-        for each in found
-        if each.rule in wanted and not (each.path in sources and sources[each.path].excuses(each))
-    ]
-    return Report(findings=sorted(kept), files=program.files, functions=len(inside))
+    kept: dict[tuple[str, int, int, str], Finding] = {}
+    for each in found:
+        if each.rule in wanted and not (each.path in sources and sources[each.path].excuses(each)):
+            # What several handlers reach is told once, for the first of them.
+            kept.setdefault((each.path, each.line, each.column, each.rule), each)
+    return Report(findings=sorted(kept.values()), files=program.files, functions=len(inside))
 
 
 def _everything(names: Names, inside: list[Reached]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from agentmesh.linting.commands import asked, command_name, issues_commands
 from agentmesh.linting.kinds import is_disorderly_set, is_number, is_set_annotation
 from agentmesh.linting.names import Names
 from agentmesh.linting.program import Class, Function, Variable
-from agentmesh.linting.reach import functions_of
+from agentmesh.linting.reach import decorators, functions_of
 from agentmesh.linting.values import (
     ADDRESS,
     CLEAN,
@@ -41,6 +41,11 @@ _KEEPING_OUTSIDE = (
 _LISTINGS = (
     *("os.listdir", "os.scandir", "os.walk", "glob.glob", "glob.iglob"),
     *("pathlib.Path.iterdir", "pathlib.Path.glob", "pathlib.Path.rglob"),
+)
+_SENDING = ("agentmesh.tell", "agentmesh.publish", "agentmesh.log", "agentmesh.spawn")
+_RECORDS = (
+    *("agentmesh.Message", "pydantic.BaseModel", "pydantic.main.BaseModel"),
+    *("dataclasses.dataclass", "pydantic.dataclasses.dataclass", "typing.NamedTuple"),
 )
 _SET_METHODS = ("union", "intersection", "difference", "symmetric_difference", "copy")
 _ADDING = ("append", "appendleft", "extend", "insert", "update", "put_nowait")
@@ -119,7 +124,12 @@ class Expressions:
                 return [self._value(each) for each in values][-1]
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 self._value(test)
-                return self._value(body) | self._value(orelse)
+                known, single = self._env, _single(test)
+                if single in known:
+                    self._env = {**known, single: CLEAN}  # one element has one order
+                chosen = self._value(body)
+                self._env = known
+                return chosen | self._value(orelse)
             case ast.FormattedValue(value=inner):
                 return self._consumed(self._value(inner), inner)
             case ast.Starred(value=inner):
@@ -210,7 +220,9 @@ class Expressions:
         if command:
             sink = Sink(node, command)
             for each, value in zip(given, values, strict=True):
-                self._reach(value, each, sink)
+                # Only messages are written with their sets as they are: requests sort them.
+                sets = value if self._sends(node, called) else Value(leaks=value.leaks)
+                self._reach(sets, each, sink)
         disorder = self._loop_leaks()
         if disorder and (
             (command and called != "agentmesh.ref")
@@ -236,15 +248,30 @@ class Expressions:
             self._consumed(value, each) for value, each in zip(values, given, strict=True)
         )
         if isinstance(called, Function):
-            return self._returned(called) | self._passed_on(called, taken)
+            return self._returned(called) | self._passed_on(called, joined(values))
         if isinstance(called, Class):
-            return joined(value.inside() for value in values)
+            held = joined(value.inside() for value in values)
+            return held if self._is_record(called) else held.orders()
         known = self._known_result(node, called, taken) if isinstance(called, str) else None
         if known is not None:
             return known
         if isinstance(node.func, ast.Attribute):
             return self._method(node, node.func, taken, values)
         return CLEAN
+
+    def _sends(self, node: ast.Call, called: object) -> bool:
+        """Tell whether a command's arguments are written into a message or the log."""
+        if isinstance(called, str) and called in _SENDING:
+            return True
+        return isinstance(node.func, ast.Attribute) and asked(
+            self._names, node.func.value, self._function
+        )
+
+    def _is_record(self, cls: Class) -> bool:
+        """Tell whether all that a class is made of is written with it."""
+        if any(name in _RECORDS for name in self._names.bases(cls)):
+            return True
+        return any(name in _RECORDS for name, _ in decorators(self._names, cls))
 
     def _known_result(self, node: ast.Call, called: str, taken: Value) -> Value | None:
         """Return what a function outside the program makes, if it is one that is known."""
@@ -305,16 +332,17 @@ class Expressions:
         return known
 
     def _passed_on(self, called: Function, taken: Value) -> Value:
-        """Return what a function of the program is likely to make of disorderly arguments."""
+        """Return what a function of the program is likely to make of disorderly arguments.
+
+        A set may be looked into, and an address looked up: only orders are taken to stay.
+        """
         returns = called.node.returns
         if returns is not None and ast.unparse(returns).split("[")[0] in (
             *("int", "float", "bool", "None", "set", "frozenset"),
         ):
             return CLEAN
-        sorts = any(
-            isinstance(each, ast.Name) and each.id == "sorted" for each in ast.walk(called.node)
-        )
-        return CLEAN if sorts else Value(leaks=taken.leaks)
+        sorts = any(isinstance(each, ast.Name) and each.id == "sorted" for each in called.nodes)
+        return CLEAN if sorts else taken.orders()
 
     # ----------------------------------------------------------------------- leaks
 
@@ -330,6 +358,18 @@ class Expressions:
         if value.unordered or value.holds_set:
             leaks = (*leaks, Leak(SET, node, self._function.module))
         self.found += [(leak, sink) for leak in leaks]
+
+
+def _single(test: ast.expr) -> str:
+    """Return the name that a test finds to have one element."""
+    match test:
+        case ast.Compare(
+            left=ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]),
+            ops=[ast.Eq()],
+            comparators=[ast.Constant(value=1)],
+        ):
+            return name
+    return ""
 
 
 def joined(values: Iterable[Value]) -> Value:

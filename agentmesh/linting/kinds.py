@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable
 
-from agentmesh.linting.names import Names, own_nodes, stored
+from agentmesh.linting.names import Names, stored
 from agentmesh.linting.program import Function, Module
 
 _SETS = (
@@ -97,7 +97,7 @@ def is_disorderly_set(names: Names, made: str | ast.expr, function: Function) ->
                 return False
     added = [
         node.args[0]
-        for node in own_nodes(function)
+        for node in function.nodes
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "add"

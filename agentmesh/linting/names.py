@@ -62,6 +62,7 @@ class Names:
     def __init__(self, modules: dict[str, Module]) -> None:
         self.modules = modules
         self._types: dict[tuple[Function | Module, str], Type | None] = {}
+        self._found: dict[tuple[Function | Module, str], Thing | None] = {}
 
     def resolve(
         self, node: ast.AST, function: Function | None, module: Module, depth: int = 0
@@ -71,7 +72,12 @@ class Names:
             return None
         match node:
             case ast.Name(id=name):
-                return self._name(name, function, module, depth)
+                if depth > 1:
+                    return self._name(name, function, module, depth)
+                key = (function or module, name)
+                if key not in self._found:
+                    self._found[key] = self._name(name, function, module, depth)
+                return self._found[key]
             case ast.Attribute(value=value, attr=attribute):
                 base = self.resolve(value, function, module, depth + 1)
                 if isinstance(base, str):
@@ -335,7 +341,7 @@ def stored(name: str, scope: Function) -> list[ast.expr]:
     known = _STORED.get(scope)
     if known is None:
         known = _STORED[scope] = {}
-        for node in own_nodes(scope):
+        for node in scope.nodes:
             for target, value in _stores(node):
                 known.setdefault(target, []).append(value)
     return known.get(name, [])
@@ -356,26 +362,6 @@ def _stores(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 
 _STORED: WeakKeyDictionary[Function, dict[str, list[ast.expr]]] = WeakKeyDictionary()
-_NODES: WeakKeyDictionary[Function, list[ast.AST]] = WeakKeyDictionary()
-
-
-def own_nodes(function: Function) -> list[ast.AST]:
-    """Return the nodes of a function's body, with lambdas, without functions and classes in it.
-
-    Decorators and defaults are not part of the body: they are evaluated outside.
-    """
-    known = _NODES.get(function)
-    if known is None:
-        known = []
-        todo: list[ast.AST] = list(reversed(function.node.body))
-        while todo:
-            node = todo.pop()
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                continue
-            known.append(node)
-            todo.extend(reversed(list(ast.iter_child_nodes(node))))
-        _NODES[function] = known
-    return known
 
 
 def _public(name: str) -> str:

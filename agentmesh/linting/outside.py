@@ -131,6 +131,10 @@ _CLIENTS = (
     "http.client.HTTPConnection",
     "http.client.HTTPSConnection",
 )
+_SENDING_NOTHING = (
+    *("close", "aclose", "quit", "with_options", "copy", "clear", "update", "build_request"),
+    *("is_closed", "setdefault", "pop", "mount", "with_raw_response", "with_streaming_response"),
+)
 _VERBS_OF_HTTP = ("get", "post", "put", "patch", "delete", "head", "options", "request", "stream")
 _PATH = (
     *("open", "read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "glob", "rglob"),
@@ -149,7 +153,7 @@ TABLES = (
             *_each("shutil", "copy", "copy2", "copyfile", "copytree", "move", "rmtree"),
             *_each("shutil", "make_archive", "unpack_archive", "disk_usage"),
             *_each("tempfile", "mkdtemp", "mkstemp", "NamedTemporaryFile", "TemporaryFile"),
-            *_each("tempfile", "TemporaryDirectory", "SpooledTemporaryFile"),
+            *_each("tempfile", "TemporaryDirectory"),
             *_each("glob", "glob", "iglob"),
             *_each("gzip", "open"),
             *_each("bz2", "open"),
@@ -212,7 +216,7 @@ TABLES = (
             *_each("asyncio", "run", "new_event_loop", "run_coroutine_threadsafe", "Runner"),
             *_each("asyncio.get_event_loop", "run_until_complete", "run_forever"),
             *_each("anyio", "run"),
-            *_each("anyio.from_thread", "run", "start_blocking_portal"),
+            *_each("anyio.from_thread", "start_blocking_portal"),
             *_each("trio", "run"),
             *_each("nest_asyncio", "apply"),
         ),
@@ -251,7 +255,7 @@ TABLES = (
             *_each("platform", "node", "uname", "platform"),
             *_each("getpass", "getuser"),
             *_each("locale", "getlocale"),
-            *_each("threading", "get_ident", "get_native_id", "active_count", "enumerate"),
+            *_each("threading", "active_count", "enumerate"),
             *_each("gc", "get_objects", "get_count", "get_referrers"),
             *_each("resource", "getrusage"),
         ),
@@ -289,7 +293,7 @@ def _clients(names: Names, here: Reached) -> Iterator[Finding]:
         ):
             root = root.value
         kind = names.type_of(root, function, function.module)
-        if kind not in _CLIENTS or node.func.attr in ("close", "aclose", "quit"):
+        if kind not in _CLIENTS or node.func.attr in _SENDING_NOTHING:
             continue
         if not _records(names, root, here):
             what = f"{kind} sends a request by .{node.func.attr}() in {function.shown}"

@@ -3,6 +3,9 @@
 Which scope a name belongs to is asked of `symtable`, as the compiler would: `global`,
 `nonlocal`, parameters and assignments need no rules of our own. Knows nothing of agents,
 and follows no references: that is `names`.
+
+Only statements are gone through when a file is read. Which names functions have, which nodes and
+what classes set on `self` is found out when somebody asks, which for most of a program is never.
 """
 
 import ast
@@ -10,11 +13,11 @@ import symtable
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from agentmesh.linting.source import Source
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-Scope = FunctionNode | ast.ClassDef | ast.Lambda
 
 
 @dataclass(eq=False)
@@ -40,11 +43,36 @@ class Class:
     node: ast.ClassDef
     parent: "Function | None"
     methods: dict[str, "Function"] = field(default_factory=dict)
-    annotated: dict[str, ast.expr] = field(default_factory=dict)
-    """Annotations of attributes: in the class, and of `self.name: ...` in its methods."""
+    declared: dict[str, ast.expr] = field(default_factory=dict)
+    """Annotations of attributes in the class itself."""
     plain: dict[str, ast.expr] = field(default_factory=dict)
     """Values of attributes that only the class has: no annotation, or `ClassVar`."""
-    set_on_self: set[str] = field(default_factory=set)
+
+    @cached_property
+    def annotated(self) -> dict[str, ast.expr]:
+        """Annotations of attributes: in the class, and of `self.name: ...` in its methods."""
+        return self._on_self[0] | self.declared
+
+    @cached_property
+    def set_on_self(self) -> frozenset[str]:
+        """Attributes that its methods set."""
+        return frozenset(self._on_self[1])
+
+    @cached_property
+    def _on_self(self) -> tuple[dict[str, ast.expr], dict[str, None]]:
+        annotated: dict[str, ast.expr] = {}
+        found: dict[str, None] = {}
+        methods = (one for one in self.module.every_function if one.owner is self)
+        for node in (each for method in methods for each in method.nodes):
+            match node:
+                case ast.AnnAssign(
+                    target=ast.Attribute(value=ast.Name(id="self"), attr=name), annotation=given
+                ):
+                    annotated.setdefault(name, given)
+                    found[name] = None
+                case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                    found[name] = None
+        return annotated, found
 
 
 @dataclass(eq=False)
@@ -57,14 +85,51 @@ class Function:
     owner: Class | None
     """The class whose method it is."""
     parent: "Function | None"
-    locals: frozenset[str] = frozenset()
-    frees: frozenset[str] = frozenset()
-    """Names of an enclosing function."""
-    globals: frozenset[str] = frozenset()
-    """Names declared `global`."""
     nested: dict[str, "Function"] = field(default_factory=dict)
     classes: dict[str, Class] = field(default_factory=dict)
     imports: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def locals(self) -> frozenset[str]:
+        """Names that it assigns, and parameters."""
+        table = self._table
+        named = (
+            (each.get_name() for each in table.get_symbols() if each.is_local()) if table else ()
+        )
+        return frozenset({*named, *(each.arg for each in self.parameters())})
+
+    @cached_property
+    def frees(self) -> frozenset[str]:
+        """Names of an enclosing function."""
+        return frozenset(self._table.get_frees()) if self._table else frozenset()
+
+    @cached_property
+    def globals(self) -> frozenset[str]:
+        """Names declared `global`."""
+        symbols = self._table.get_symbols() if self._table else ()
+        return frozenset(each.get_name() for each in symbols if each.is_declared_global())
+
+    @cached_property
+    def _table(self) -> symtable.Function | None:
+        place = (self.name, self.node.lineno)
+        first = min((each.lineno for each in self.node.decorator_list), default=place[1])
+        tables = self.module.tables
+        return tables.get(place) or tables.get((self.name, first))
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """The nodes of its body, with lambdas, without functions and classes in it.
+
+        Decorators and defaults are not part of the body: they are evaluated outside.
+        """
+        found: list[ast.AST] = []
+        todo: list[ast.AST] = list(reversed(self.node.body))
+        while todo:
+            node = todo.pop()
+            if not isinstance(node, _SCOPES):
+                found.append(node)
+                todo.extend(reversed(children(node)))
+        return found
 
     @property
     def shown(self) -> str:
@@ -102,6 +167,38 @@ class Module:
     wanted: dict[str, None] = field(default_factory=dict)
     """Dotted names that are imported anywhere in it."""
 
+    @cached_property
+    def tables(self) -> dict[tuple[str, int], symtable.Function]:
+        """The compiler's tables of its functions, by name and line."""
+        found: dict[tuple[str, int], symtable.Function] = {}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                todo = [symtable.symtable(self.source.text, self.source.path, "exec")]
+        except (SyntaxError, ValueError):
+            return found  # `nonlocal` without owner and the like: no name is known then
+        while todo:
+            for child in todo.pop().get_children():
+                todo.append(child)
+                if isinstance(child, symtable.Function):
+                    found.setdefault((child.get_name(), child.get_lineno()), child)
+        return found
+
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes directly below a node, without `Load` and the like."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if type(value) is list:
+            found += [each for each in value if isinstance(each, ast.AST)]
+        elif isinstance(value, ast.AST) and value._fields:
+            found.append(value)
+    return found
+
 
 def read_module(name: str, source: Source, *, package: str) -> Module:
     """Return what a file defines.
@@ -133,23 +230,9 @@ class _Reader:
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self._tables: dict[tuple[str, int], list[symtable.SymbolTable]] = {}
 
     def read(self) -> None:
-        source = self.module.source
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._index(symtable.symtable(source.text, source.path, "exec"))
-        except SyntaxError:
-            pass  # `nonlocal` without owner and the like: names are then taken from the tree
-        self._body(source.tree.body, None, None, in_main=False)
-
-    def _index(self, table: symtable.SymbolTable) -> None:
-        for child in table.get_children():
-            if child.get_type() == "function":
-                self._tables.setdefault((child.get_name(), child.get_lineno()), []).append(child)
-            self._index(child)
+        self._body(self.module.source.tree.body, None, None, in_main=False)
 
     def _body(
         self, body: list[ast.stmt], function: Function | None, cls: Class | None, *, in_main: bool
@@ -173,18 +256,9 @@ class _Reader:
 
     def _function(self, node: FunctionNode, parent: Function | None, owner: Class | None) -> None:
         made = Function(node.name, self.module, node, owner, parent)
-        tables = self._tables.get((node.name, node.lineno))
-        if tables:
-            table = tables.pop(0)
-            names = table.get_symbols()
-            made.locals = frozenset(each.get_name() for each in names if each.is_local())
-            made.frees = frozenset(each.get_name() for each in names if each.is_free())
-            made.globals = frozenset(each.get_name() for each in names if each.is_declared_global())
-        made.locals |= {each.arg for each in made.parameters()}
         self.module.every_function.append(made)
         if owner is not None:
             owner.methods[node.name] = made
-            _read_self(owner, node)
         elif parent is not None:
             parent.nested[node.name] = made
         else:
@@ -266,20 +340,8 @@ def _is_main(statement: ast.stmt) -> bool:
 def _read_attribute(cls: Class, statement: ast.stmt) -> None:
     match statement:
         case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
-            cls.annotated[name] = annotation
+            cls.declared[name] = annotation
             if "ClassVar" in ast.dump(annotation) and value is not None:
                 cls.plain[name] = value
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             cls.plain[name] = value
-
-
-def _read_self(owner: Class, node: FunctionNode) -> None:
-    for each in ast.walk(node):
-        match each:
-            case ast.AnnAssign(
-                target=ast.Attribute(value=ast.Name(id="self"), attr=name), annotation=annotation
-            ):
-                owner.annotated.setdefault(name, annotation)
-                owner.set_on_self.add(name)
-            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
-                owner.set_on_self.add(name)

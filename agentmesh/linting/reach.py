@@ -7,8 +7,9 @@ the same loop. What an effect or a tool runs is outside, and so is a handler dec
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
-from agentmesh.linting.names import Names, Thing, own_nodes
+from agentmesh.linting.names import Names, Thing
 from agentmesh.linting.program import Class, Function, Variable
 
 _HANDLERS = ("agentmesh.handler", "agentmesh.subscribe")
@@ -81,34 +82,80 @@ def entries(names: Names, *, every_async: bool = False) -> Iterator[Function]:
             marks = list(decorators(names, function))
             roots = _HANDLERS if function.owner else _ROOTS
             if any(name in roots and not _is_opaque(each) for name, each in marks) or (
-                every_async and function.is_async
+                every_async and function.is_async and _outlives(function)
             ):
                 yield function
+
+
+def _outlives(function: Function) -> bool:
+    """Tell whether a function may be called when the one that defines it is done.
+
+    A handler always is: it belongs to a module, or to a class that a decorator has registered.
+    """
+    around = function.parent
+    if around is None:
+        return not any(
+            getattr(each, "attr", getattr(each, "id", "")) == "asynccontextmanager"
+            for each in function.node.decorator_list
+        )
+    if function.owner is not None or function.node.decorator_list:
+        return _outlives(around)
+    for node in around.nodes:
+        match node:
+            case (
+                ast.Return(value=value)
+                | ast.Yield(value=value)
+                | ast.Assign(targets=[ast.Attribute() | ast.Subscript()], value=value)
+            ) if value is not None and _hands_on(value, function.name):
+                return _outlives(around)
+    return False
+
+
+def _hands_on(value: ast.expr, name: str) -> bool:
+    """Tell whether an expression passes a function on, and does not call it."""
+    called = {id(each.func): None for each in ast.walk(value) if isinstance(each, ast.Call)}
+    named = (each for each in ast.walk(value) if isinstance(each, ast.Name) and each.id == name)
+    return any(id(each) not in called for each in named)
 
 
 def reached(names: Names, *, every_async: bool = False) -> list[Reached]:
     """Return the functions that run inside handlers, each once, handlers first."""
     found = {one: Reached(one, one) for one in entries(names, every_async=every_async)}
     todo = list(found.values())
+    callers: dict[Function, Function] = {}
     while todo:
         here = todo.pop()
         for target in mentioned(names, here.function):
+            if target is not here.function:
+                callers.setdefault(target, here.function)
             if target not in found and not is_tool(names, target):
                 found[target] = Reached(target, here.entry)
                 todo.append(found[target])
+    if every_async:
+        # A coroutine that others await is none that an agent would have for a handler: what it
+        # returns is no reply.
+        for one, caller in callers.items():
+            if one in found and found[one].is_entry:
+                found[one] = Reached(one, caller)
     return list(found.values())
 
 
 def inside_nodes(names: Names, function: Function) -> list[ast.AST]:
     """Return the nodes of a function without what it hands to `am.effect` to be called."""
-    nodes = own_nodes(function)
-    outside: dict[int, None] = {}
-    for node in nodes:
-        if not isinstance(node, ast.Call) or not node.args:
-            continue
-        if names.resolve(node.func, function, function.module) in _OUTSIDE:
-            outside |= {id(each): None for each in ast.walk(node.args[0])}
-    return [node for node in nodes if id(node) not in outside] if outside else nodes
+    known = _INSIDE.get(function)
+    if known is None:
+        outside: dict[int, None] = {}
+        for node in function.nodes:
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            if names.resolve(node.func, function, function.module) in _OUTSIDE:
+                outside |= {id(each): None for each in ast.walk(node.args[0])}
+        kept = [node for node in function.nodes if id(node) not in outside]
+        known = _INSIDE[function] = kept if outside else function.nodes
+    return known
+
+
+_INSIDE: WeakKeyDictionary[Function, list[ast.AST]] = WeakKeyDictionary()
 
 
 def mentioned(names: Names, function: Function) -> Iterator[Function]:

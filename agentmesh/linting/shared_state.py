@@ -6,8 +6,8 @@ what anybody would put there (`if key not in CACHE: CACHE[key] = ...`) is let th
 """
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
 
 from agentmesh.linting import writes
 from agentmesh.linting.findings import Finding, Rule
@@ -78,24 +78,51 @@ class RunTimeWrites:
     """Where globals are changed at run time by code that no handler reaches."""
 
     places: dict[Variable, str]
+    told: dict[tuple[Variable, Module], None] = field(default_factory=dict)
+    """Where reads were reported: once in a module is enough."""
 
     @classmethod
     def of(cls, names: Names, reached: list[Reached]) -> "RunTimeWrites":
-        """Look through the functions of a program."""
+        """Look through the functions of a program that name what handlers read."""
+        read = {found: None for one in reached for _, found in _globals_read(names, one)}
+        found = {one: _place(one.module, one.in_main[0]) for one in read if one.in_main}
         inside = {one.function: None for one in reached}
-        at_import = _called_at_import(names)
-        found: dict[Variable, str] = {}
+        at_import: dict[Function, None] | None = None
         for module in names.modules.values():
-            for variable in list(module.variables.values()):
-                if variable.in_main:
-                    found[variable] = _place(module, variable.in_main[0])
-            for function in module.every_function:
-                if function in inside or function in at_import or _decorates(function):
+            named = {one.name: None for one in read if one.name in module.source.text}
+            for function in module.every_function if named else ():
+                if function in inside or _registers(function) or not _mentions(function, named):
                     continue
-                for write in writes.of(names, function, function.node.body):
-                    if isinstance(write.target, Variable) and not write.once:
-                        found.setdefault(write.target, _place(module, write.node))
+                for write in writes.of(names, function, function.nodes):
+                    target = write.target
+                    if not isinstance(target, Variable) or write.once or target not in read:
+                        continue
+                    at_import = _called_at_import(names) if at_import is None else at_import
+                    if function not in at_import and not _decorates(function):
+                        found.setdefault(target, _place(module, write.node))
         return cls(found)
+
+
+def _globals_read(names: Names, here: Reached) -> Iterator[tuple[ast.expr, Variable]]:
+    function = here.function
+    for node in inside_nodes(names, function):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+            found = names.resolve(node, function, function.module)
+            if isinstance(found, Variable):
+                yield node, found
+
+
+def _registers(function: Function) -> bool:
+    """Tell whether a function is by its name one that modules call as they are imported."""
+    return function.name.lstrip("_").startswith("register")
+
+
+def _mentions(function: Function, named: Container[str]) -> bool:
+    return any(
+        (isinstance(node, ast.Name) and node.id in named)
+        or (isinstance(node, ast.Attribute) and node.attr in named)
+        for node in function.nodes
+    )
 
 
 def _place(module: Module, node: ast.AST) -> str:
@@ -175,12 +202,13 @@ def _judge(write: Write, here: Reached, inside: dict[Function, None]) -> tuple[R
 def check_reads(names: Names, here: Reached, changed: RunTimeWrites) -> Iterator[Finding]:
     """Report reads of globals that change at run time where no handler is."""
     function = here.function
-    told: dict[Variable, None] = {}
-    for node in inside_nodes(names, function):
-        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-            found = names.resolve(node, function, function.module)
-            if isinstance(found, Variable) and found in changed.places and found not in told:
-                told[found] = None
-                where = changed.places[found]
-                what = f"The global {found.name} is read in {function.shown}{here.through}, and"
-                yield function.module.source.finding(READ, node, f"{what} set at {where}.")
+    # What it writes itself is told as a write.
+    own = writes.of(names, function, inside_nodes(names, function))
+    written = [write.target for write in own if not write.once]
+    for node, found in _globals_read(names, here):
+        place = (found, function.module)
+        if found in changed.places and found not in written and place not in changed.told:
+            changed.told[place] = None
+            where = changed.places[found]
+            what = f"The global {found.name} is read in {function.shown}{here.through}, and"
+            yield function.module.source.finding(READ, node, f"{what} set at {where}.")

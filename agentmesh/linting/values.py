@@ -57,5 +57,9 @@ class Value:
         held = self.unordered or self.holds_set
         return Value(holds_set=held, leaks=self.leaks)
 
+    def orders(self) -> "Value":
+        """Return what is known of something that was made of it, nobody knows how."""
+        return Value(leaks=tuple(leak for leak in self.leaks if leak.kind in ORDERS))
+
 
 CLEAN = Value()

@@ -1,9 +1,10 @@
 """Rules AM3: waiting that blocks. A handler's thread is the thread of every agent of its host."""
 
+import ast
 from collections.abc import Iterator
 
 from agentmesh.linting import calls
-from agentmesh.linting.calls import Calls
+from agentmesh.linting.calls import Calls, Site
 from agentmesh.linting.findings import Finding, Rule
 from agentmesh.linting.names import Names
 from agentmesh.linting.reach import Reached
@@ -30,6 +31,21 @@ WAIT = Rule(
 RULES = (SLEEP, WAIT)
 
 _QUEUES = ("Queue", "LifoQueue", "PriorityQueue", "SimpleQueue")
+
+
+def _is_done(node: ast.Call, site: Site) -> bool:
+    """Tell whether a future is asked elsewhere in the function whether it is done."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr not in ("result", "exception"):
+        return False
+    future = ast.dump(node.func.value)
+    return any(
+        isinstance(each, ast.Attribute)
+        and each.attr in ("done", "cancelled")
+        and ast.dump(each.value) == future
+        for each in site.here.function.nodes
+    )
+
+
 TABLES = (
     Calls(SLEEP, exact=("time.sleep",)),
     Calls(
@@ -63,6 +79,7 @@ TABLES = (
             "ray.get",
             "ray.wait",
         ),
+        spared=_is_done,
     ),
 )
 _VERBS = {SLEEP.id: "blocks the thread of every agent", WAIT.id: "blocks until others have acted"}

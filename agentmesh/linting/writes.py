@@ -7,9 +7,10 @@ known by how they were made: what `register()` of some object does is not guesse
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from agentmesh.linting.names import Names, function_owner, stored
-from agentmesh.linting.program import Class, Function, Module, Variable
+from agentmesh.linting.program import Class, Function, FunctionNode, Module, Variable
 
 CHANGING = (
     *("append", "appendleft", "extend", "extendleft", "insert", "remove", "pop", "popleft"),
@@ -21,9 +22,12 @@ _CONTAINERS = (
     *("builtins.list", "builtins.dict", "builtins.set", "builtins.bytearray"),
     *("collections.defaultdict", "collections.deque", "collections.Counter"),
     *("collections.OrderedDict", "collections.ChainMap", "array.array"),
-    *("weakref.WeakKeyDictionary", "weakref.WeakValueDictionary", "weakref.WeakSet"),
+    "weakref.WeakValueDictionary",  # weak keys are objects, each of one agent: no other finds them
 )
 _ITERATORS = ("itertools.count", "itertools.cycle", "builtins.iter", "builtins.zip", "builtins.map")
+_WRITING = (
+    *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.For, ast.AsyncFor, ast.Call),
+)
 
 
 @dataclass(frozen=True)
@@ -40,31 +44,17 @@ class Write:
 
 
 def of(names: Names, function: Function, nodes: Iterable[ast.AST]) -> Iterator[Write]:
-    """Yield the writes in nodes of a function."""
-    listed = _flat(nodes)
-    filled = _filled_once(listed)
-    for node in listed:
+    """Yield the writes in nodes of a function, of which none is looked for below another."""
+    filled: dict[int, None] | None = None
+    for node in nodes:
+        if not isinstance(node, _WRITING):
+            continue
         for target, how in _written(names, function, node):
             found = _owner(names, function, target, rebinds=how in ("assigned", "deleted"))
             if found is not None:
                 assert isinstance(node, ast.stmt | ast.expr)
+                filled = _filled_once(function) if filled is None else filled
                 yield Write(node, *found, how, once=id(node) in filled)
-
-
-def _flat(nodes: Iterable[ast.AST]) -> list[ast.AST]:
-    found: list[ast.AST] = []
-    seen: dict[int, None] = {}
-    todo = list(reversed(list(nodes)))
-    while todo:
-        node = todo.pop()
-        if id(node) in seen or isinstance(
-            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-        ):
-            continue
-        seen[id(node)] = None
-        found.append(node)
-        todo.extend(reversed(list(ast.iter_child_nodes(node))))
-    return found
 
 
 def _written(  # noqa: C901 - one case for each way to write
@@ -259,16 +249,14 @@ def _is_made(
     return names.type_of(value, function, module) in kinds
 
 
-def _filled_once(nodes: list[ast.AST]) -> dict[int, None]:
-    """Return the statements that only fill in what a test has found missing."""
+def _filled_once(function: Function) -> dict[int, None]:
+    """Return the nodes that only fill in what a test has found missing."""
     found: dict[int, None] = {}
-    for node in nodes:
+    for node in function.nodes:
         if isinstance(node, ast.If):
-            missing = () if any(map(_waits, node.body)) else _tested_missing(node.test)
-            for statement in node.body:
-                targets = statement.targets if isinstance(statement, ast.Assign) else []
-                if any(_root(each) in missing for each in targets):
-                    found[id(statement)] = None
+            missing = _behind_names(function, _tested_missing(node.test))
+            if missing and not any(map(_waits, node.body)):
+                found |= _filling(node.body, missing)
         elif isinstance(node, ast.ExceptHandler) and getattr(node.type, "id", "") == "KeyError":
             for statement in node.body:
                 if isinstance(statement, ast.Assign) and not _waits(statement.value):
@@ -279,7 +267,66 @@ def _filled_once(nodes: list[ast.AST]) -> dict[int, None]:
             and not _waits(node)
         ):
             found[id(node)] = None
+    for body in (node.body for node in (function.node, *function.nodes) if _is_block(node)):
+        for number, statement in enumerate(body):
+            missing = _behind_names(function, _returned_if_there(statement))
+            if missing and not any(map(_waits, body[number + 1 :])):
+                found |= _filling(body[number + 1 :], missing)
     return found
+
+
+def _is_block(node: ast.AST) -> TypeGuard[ast.With | ast.If | FunctionNode]:
+    return isinstance(node, ast.With | ast.If | ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def _filling(body: list[ast.stmt], missing: frozenset[str]) -> dict[int, None]:
+    """Return the assignments and additions, at any depth, to what was found missing."""
+    return {
+        id(node): None
+        for statement in body
+        for node in ast.walk(statement)
+        if (isinstance(node, ast.Assign) and missing & {_root(each) for each in _targets(node)})
+        or (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "add"
+            and _root(node.func.value) in missing
+        )
+    }
+
+
+def _targets(node: ast.Assign) -> list[ast.expr]:
+    return [leaf for each in node.targets for leaf in _leaves(each)]
+
+
+def _returned_if_there(statement: ast.stmt) -> tuple[str, ...]:
+    """Return the name in `if name is not None: return ...`, after which it is missing."""
+    match statement:
+        case ast.If(
+            test=ast.Compare(left=left, ops=[ast.IsNot()], comparators=[ast.Constant(None)])
+            | (ast.Name() as left),
+            body=[ast.Return()],
+            orelse=[],
+        ):
+            return (_root(left),)
+        case ast.If(
+            test=ast.Compare(ops=[ast.In()], comparators=[right]), body=[ast.Return()], orelse=[]
+        ):
+            return (_root(right),)
+    return ()
+
+
+def _behind_names(function: Function, tested: tuple[str, ...]) -> frozenset[str]:
+    """Return the tested names, and of which global or container their values were taken."""
+    found = list(tested)
+    for name in tested:
+        for value in stored(name, function):
+            match value:
+                case ast.Name() | ast.Attribute() | ast.Subscript():
+                    found.append(_root(value))
+                case ast.Call(func=ast.Attribute(value=base, attr="get")):
+                    found.append(_root(base))
+    return frozenset(name for name in found if name)
 
 
 def _tested_missing(test: ast.expr) -> tuple[str, ...]:
