@@ -26,6 +26,9 @@ IMPORTED_BY_USERS = {
 }
 """Modules that nobody inside needs to import, and who does."""
 
+PLUGINS = "agentmesh.testing.plugin"
+"""Where the modules are that are installed beside agentmesh."""
+
 OF_AN_EXTRA = {"agentmesh/cli/ide.py": ["debugpy"]}
 """Modules that say what to install if what they need is missing, and what that is."""
 UNDECLARED = {
@@ -239,9 +242,7 @@ def test_an_exemption_needs_a_reason() -> None:
 
 def test_no_module_is_orphaned(sources: tuple[Source, ...]) -> None:
     """Everything is reachable from a command, the front door or what users import."""
-    modules = [
-        each for each in sources if each.path.startswith(("agentmesh/", "pytest_agentmesh/"))
-    ]
+    modules = [each for each in sources if each.path.startswith("agentmesh/")]
 
     assert_none(graph.orphans(modules, [*IMPORTED_BY_USERS, *entry_points()]))
 
@@ -295,7 +296,8 @@ def entry_points() -> list[str]:
     """Modules that an installer or a plugin's host starts, from `pyproject.toml`."""
     project = PYPROJECT["project"]
     tables = [project.get("scripts", {}), *project.get("entry-points", {}).values()]
-    return [target.partition(":")[0] for table in tables for target in table.values()]
+    targets = [target.partition(":")[0] for table in tables for target in table.values()]
+    return [each if each.startswith("agentmesh.") else f"{PLUGINS}.{each}" for each in targets]
 
 
 def assert_none(findings: Iterator[Finding]) -> None:

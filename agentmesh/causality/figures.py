@@ -63,7 +63,7 @@ def figures(run: Run) -> Figures:
             elif isinstance(event, EffectFailed):
                 found.failed_effects += 1
             elif isinstance(event, EffectFinished):
-                _add_tokens(found, run.resolve(event).result)
+                add_tokens(found, run.resolve(event).result)
             for command in step.commands:
                 if isinstance(command, StartEffect):
                     effects[f"{command.kind} {command.name}"] += 1
@@ -75,7 +75,8 @@ def figures(run: Run) -> Figures:
     return found
 
 
-def _add_tokens(found: Figures, result: bytes) -> None:
+def add_tokens(found: Figures, result: bytes) -> None:
+    """Add what a model call cost, as its recorded result says; nothing for other effects."""
     if b'"usage"' not in result:
         return
     value = value_of(result)

@@ -44,6 +44,10 @@ class Exchange(Scope):
         for effect in self._effects.values():
             effect.perform = None
 
+    def keep_performers(self) -> None:
+        """Keep from now on what performs effects: a replayed cell goes on for real."""
+        self._keeps_performers = True
+
     # --- messages ---------------------------------------------------------------------------------
 
     def send(

@@ -202,7 +202,9 @@ TABLES = (
     Calls(
         THREAD,
         exact=(
+            "threading.Thread",
             "threading.Thread.start",
+            "threading.Timer",
             "threading.Timer.start",
             "_thread.start_new_thread",
             "concurrent.futures.ThreadPoolExecutor.submit",

@@ -15,6 +15,8 @@ from agentmesh.linting.program import Class, Function, Variable
 _HANDLERS = ("agentmesh.handler", "agentmesh.subscribe")
 _ROOTS = ("agentmesh.agent", "agentmesh.workflow")
 _OUTSIDE = ("agentmesh.effect",)
+_THREADS = ("threading.Thread", "threading.Timer")
+"""What they run is outside, too; that they are made is told by a rule of its own."""
 _SPECIAL = (
     *("__init__", "__post_init__", "model_post_init", "__call__", "__aenter__", "__aexit__"),
     *("__enter__", "__exit__", "__aiter__", "__anext__", "__iter__", "__next__"),
@@ -141,15 +143,19 @@ def reached(names: Names, *, every_async: bool = False) -> list[Reached]:
 
 
 def inside_nodes(names: Names, function: Function) -> list[ast.AST]:
-    """Return the nodes of a function without what it hands to `am.effect` to be called."""
+    """Return the nodes of a function without what it hands to `am.effect` or a thread."""
     known = _INSIDE.get(function)
     if known is None:
         outside: dict[int, None] = {}
         for node in function.nodes:
-            if not isinstance(node, ast.Call) or not node.args:
+            if not isinstance(node, ast.Call):
                 continue
-            if names.resolve(node.func, function, function.module) in _OUTSIDE:
+            called = names.resolve(node.func, function, function.module)
+            if called in _OUTSIDE and node.args:
                 outside |= {id(each): None for each in ast.walk(node.args[0])}
+            elif called in _THREADS:
+                given = (*node.args, *(one.value for one in node.keywords))
+                outside |= {id(each): None for value in given for each in ast.walk(value)}
         kept = [node for node in function.nodes if id(node) not in outside]
         known = _INSIDE[function] = kept if outside else function.nodes
     return known

@@ -34,15 +34,19 @@ _QUEUES = ("Queue", "LifoQueue", "PriorityQueue", "SimpleQueue")
 
 
 def _is_done(node: ast.Call, site: Site) -> bool:
-    """Tell whether a future is asked elsewhere in the function whether it is done."""
+    """Tell whether a future was not made here, or is asked here whether it is done."""
     if not isinstance(node.func, ast.Attribute) or node.func.attr not in ("result", "exception"):
         return False
+    function = site.here.function
+    makers = site.names.makers(node.func.value, function, function.module)
+    if not any(isinstance(each, ast.Call) for each in makers):
+        return True
     future = ast.dump(node.func.value)
     return any(
         isinstance(each, ast.Attribute)
         and each.attr in ("done", "cancelled")
         and ast.dump(each.value) == future
-        for each in site.here.function.nodes
+        for each in function.nodes
     )
 
 

@@ -139,6 +139,10 @@ def _scheduler(strategy: Strategy, number: int, depth: int, longest: int) -> Sch
     return Pct(2 + number // 2 % 2 if strategy == "mixed" else depth, longest)
 
 
+_WITHOUT_FAULTS = 50
+"""Worlds that are run to find a schedule that fails without any fault."""
+
+
 class _Counting:
     """Counts where there is a choice."""
 
@@ -162,6 +166,10 @@ def _found(
     whole = Case(seed=world.seed, held=tuple(order), faults=struck)
     before = shrinker.held(order, whole)
     case = shrinker.shrink(order, struck, world.seed) if shrinks else whole
+    if case.faults and shrinks:  # another schedule may do without them
+        without = hunt(make, judge, schedules=_WITHOUT_FAULTS, seed=world.seed).found
+        if without is not None and without.failure == failure:
+            case = without.case
     return Found(
         failure=failure,
         runs=runs,

@@ -97,7 +97,7 @@ def orders(depth: int) -> st.SearchStrategy[Do]:
     )
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(st.lists(orders(1), min_size=2, max_size=2), st.sampled_from([("a", "b"), ("a", "a")]))
 def test_any_small_program_is_explored_exactly_once_per_trace(
     first: list[Do], keys: tuple[str, ...]

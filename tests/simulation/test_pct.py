@@ -11,7 +11,7 @@ from agentmesh.simulation.world import World
 from tests.simulation.programs import Do, told
 
 FREE = Timing(message_seconds=None)
-RUNS = 400
+RUNS = 300
 
 
 def hits(order: Do, wanted: list[str], depth: int) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE_FOLDERS = ("agentmesh", "pytest_agentmesh", "examples", "tests")
+CODE_FOLDERS = ("agentmesh", "examples", "tests")
 PROSE_PATTERNS = ("*.md", "*.toml", ".ci/*", "agentmesh/**/*.js", "agentmesh/**/*.html")
 
 EXEMPTION = "# tidy: "

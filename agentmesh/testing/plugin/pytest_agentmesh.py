@@ -3,9 +3,10 @@
     @pytest.mark.agentmesh_replay("runs/checkout.mesh")  the run must replay on today's code
     def test_checkout(mesh_recording): ...               effects are answered from a recording
     pytest --mesh-record=none|once|new|all               what may be recorded, as with VCR
+    def test_checkout(world, seeds): ...                 worlds under any schedule
 
-A package of its own, and not a module of agentmesh, so that it costs nothing where nobody uses
-it: pytest imports the plugins of everything that is installed, and a module of a package
+It is installed as a module of its own, beside agentmesh, so that it costs nothing where nobody
+uses it: pytest imports the plugins of everything that is installed, and a module of a package
 imports the package. What it does is in `agentmesh.testing`, which is imported when a test asks.
 """
 
@@ -18,10 +19,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from agentmesh.testing.exploring import Worlds
     from agentmesh.testing.recording import Recording
 
 MARK = "agentmesh_replay"
 _OPTION = "--mesh-record"
+_SEEDS = "--mesh-seeds"
 _SETTING = "mesh_record"
 
 
@@ -33,6 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("none", "once", "new", "all"),
         help="what mesh_recording may record: nothing, what has no recording (the default), "
         "what is missing, or everything again",
+    )
+    group.addoption(
+        _SEEDS, type=int, default=20, help="how many seeds the fixture `seeds` has (20)"
     )
     parser.addini(_SETTING, f"default of {_OPTION}", default="once")
 
@@ -73,6 +79,24 @@ def _path_of(item: pytest.Item, name: str) -> Path:
         if beside.exists() or not (item.config.rootpath / name).exists()
         else (item.config.rootpath / name)
     )
+
+
+@pytest.fixture
+def world() -> "Iterator[Worlds]":
+    """Make worlds, `world(workflow, message, ...)`, which are closed when the test has ended."""
+    from agentmesh.testing.exploring import Worlds
+
+    made = Worlds()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def seeds(pytestconfig: pytest.Config) -> list[str]:
+    """Return seeds to try worlds with; `--mesh-seeds N` says how many."""
+    from agentmesh.testing.exploring import seeds_of
+
+    return seeds_of(pytestconfig.getoption(_SEEDS))
 
 
 @pytest.fixture
