@@ -9,8 +9,8 @@ up in the middle (`Search.blocked`).
 Theory of operation. Worlds can't be copied, so every schedule is run from the beginning. In one
 run, two neighbouring events of an agent race if the later one was neither caused by the earlier
 nor held behind it in its lane; then the state before the earlier one must be left
-another way, too. What an event takes back (a timer it cancels) races with it, although it never
-happens. Vector clocks say what was caused by what.
+another way, too. A timer that an event cancels, or puts another one before, races with it, although
+it never happens then. Vector clocks say what was caused by what.
 
 The world must be free (see `pool`): without that, time orders what is independent. Effects that
 touch something shared outside must say so: `shared` makes all their ends dependent.
@@ -137,6 +137,7 @@ def _run(
     while True:
         possible = world.possible()
         touches = {item.key: _touches(item, shared=shared) for item in possible}
+        past.lose(touches)
         depth = len(past.events)
         if depth >= world.steps_max:
             search.unfinished += 1
@@ -162,7 +163,7 @@ def _run(
         item = next(each for each in possible if each.key == state.chosen)
         world.take(item)
         search.events += 1
-        past.add(item, touches[item.key], world)
+        past.add(item, touches[item.key])
         if world.broken and look(world):
             search.schedules += 1
             search.stopped = True
@@ -214,7 +215,7 @@ class _Past:
         self._of: dict[str, list[int]] = {}  # by object, its events
         self._lanes: dict[tuple[str, ...], int] = {}  # the last event of each lane
 
-    def add(self, item: Item, touches: tuple[str, ...], world: World) -> None:
+    def add(self, item: Item, touches: tuple[str, ...]) -> None:
         """Take in an event, and note how earlier states must be left because of it."""
         index = len(self.events)
         before = self._before(item)
@@ -230,8 +231,19 @@ class _Past:
             places[each] = clock[each] = len(mine)
         self.events.append(_Event(item.key, touches, clock, places))
         self._lanes[item.lane] = index
-        for lost in world.happened[-1].prevented:
-            self._leave(index, [lost.key])
+
+    def lose(self, after: dict[str, tuple[str, ...]]) -> None:
+        """Note that the last event made impossible what was possible before it.
+
+        A timer it took back, or put another one in front of: had that fired, it would have been
+        before this event.
+        """
+        if self.events:
+            index = len(self.events) - 1
+            state = self._states[index]
+            for key in state.possible:
+                if key not in after and key != state.chosen:
+                    self._leave(index, [key])
 
     def _before(self, item: Item) -> dict[str, int]:
         """Return what must have happened before, whatever the schedule."""

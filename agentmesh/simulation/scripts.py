@@ -12,8 +12,8 @@ import json
 from collections.abc import Mapping
 
 from agentmesh.effects import failures, recorded
-from agentmesh.errors import describe
-from agentmesh.simulation.sources import Asked, Outcome
+from agentmesh.errors import UsageError, describe
+from agentmesh.simulation.sources import Asked, Outcome, Sources
 
 _CALLS = ("tool", "call")
 
@@ -60,3 +60,21 @@ class Scripted:
 def _plain(name: str) -> str:
     """Return a function's own name: `am.effect` knows it by its qualified one."""
     return name.rpartition(".")[2]
+
+
+def sources_of(given: object) -> Sources:
+    """Return what was given as sources: one, several, or answers by name."""
+    if given is None:
+        return Sources([])
+    if isinstance(given, Sources):
+        return given
+    if isinstance(given, Mapping):
+        return Sources([Scripted(given)])
+    if isinstance(given, list | tuple):
+        return Sources([each for part in given for each in sources_of(part).every])
+    if hasattr(given, "answer") and hasattr(given, "seconds"):
+        return Sources([given])
+    raise UsageError(
+        f"effects={given!r} is no source of effects.",
+        fix='Give answers by name, {"search": ["a", "b"]}, or a source such as Live().',
+    )

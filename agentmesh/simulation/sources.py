@@ -7,7 +7,7 @@ says so with None, and the next one is asked. What has no answer stops the world
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -268,23 +268,3 @@ class Sources:
         for source in self.every:
             if isinstance(source, Live):
                 source.close()
-
-
-def sources_of(given: object) -> Sources:
-    """Return what was given as sources: one, several, or answers by name."""
-    from agentmesh.simulation.scripts import Scripted
-
-    if given is None:
-        return Sources([])
-    if isinstance(given, Sources):
-        return given
-    if isinstance(given, Mapping):
-        return Sources([Scripted(given)])
-    if isinstance(given, list | tuple):
-        return Sources([each for part in given for each in sources_of(part).every])
-    if hasattr(given, "answer") and hasattr(given, "seconds"):
-        return Sources([given])
-    raise UsageError(
-        f"effects={given!r} is no source of effects.",
-        fix='Give answers by name, {"search": ["a", "b"]}, or a source such as Live().',
-    )

@@ -46,7 +46,7 @@ from agentmesh.simulation.pool import DEADLINE as DEADLINE_KIND
 from agentmesh.simulation.pool import EFFECT, NEVER, TIMER, Item, Timing
 from agentmesh.simulation.records import Given, Happening, NoRedaction, key_of
 from agentmesh.simulation.schedulers import Fifo, Scheduler
-from agentmesh.simulation.sources import sources_of
+from agentmesh.simulation.scripts import sources_of
 
 I = TypeVar("I")  # noqa: E741 - an instance of an agent class
 

@@ -21,6 +21,8 @@ NAMES = (
     "lint",
     "divergence",
     "timetravel",
+    "simulation",
+    "zoo",
 )
 
 

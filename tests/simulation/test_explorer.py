@@ -24,6 +24,9 @@ FAN_OUT = Do(to=("a", "b", "c", "d"), then=(LEAF,) * 4)
 SAME = Do(to=("a", "a"), then=(LEAF, LEAF))
 PATIENCE = Do(to=("a", "b"), then=(Do(patience_ms=10), Do(to=("a",), then=(Do(wake=True),))))
 NAPS = Do(to=("a", "a"), then=(Do(nap_ms=5), Do(nap_ms=9)))
+OVERTAKING = Do(
+    to=("a", "b"), then=(Do(patience_ms=9), Do(to=("a", "a"), then=(LEAF, Do(nap_ms=5))))
+)
 ASKS = Do(to=("a", "b"), then=(Do(to=("s",), then=(LEAF,), ask=True),) * 2)
 
 
@@ -51,8 +54,16 @@ def traces_of(make: partial[World], most: int = 10_000) -> tuple[list[Trace], Se
         (FAN_IN, 90, 6),
         (PATIENCE, 6, 3),
         (NAPS, 2, 2),
+        (OVERTAKING, 11, 7),
     ],
-    ids=["independent", "one channel", "fan in", "timer against message", "two timers"],
+    ids=[
+        "independent",
+        "one channel",
+        "fan in",
+        "timer against message",
+        "two timers",
+        "overtaking timers",
+    ],
 )
 def test_small_programs_have_as_many_traces_as_counted(
     order: Do, schedules: int, traces: int
