@@ -102,6 +102,16 @@ def _is_devnull(node: ast.Call, site: Site) -> bool:
     return site.names.resolve(first, site.here.function, module) == "os.devnull"
 
 
+def _without_loop(node: ast.Call, site: Site) -> bool:
+    """Tell whether it is done only where no loop was found: never inside a handler."""
+    return any(
+        isinstance(each, ast.ExceptHandler)
+        and getattr(each.type, "id", "") == "RuntimeError"
+        and any(inner is node for inner in ast.walk(each))
+        for each in site.here.function.nodes
+    )
+
+
 def _in_memory(node: ast.Call, site: Site) -> bool:
     del site
     return bool(node.args) and getattr(node.args[0], "value", None) == ":memory:"
@@ -222,6 +232,7 @@ TABLES = (
             *_each("trio", "run"),
             *_each("nest_asyncio", "apply"),
         ),
+        spared=_without_loop,
     ),
     Calls(
         INPUT,
