@@ -1,6 +1,7 @@
 """`agentmesh lint`: each line with its fix, and an exit code."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,19 @@ def test_a_rule_is_explained_with_examples() -> None:
 def test_wrong_use_is_exit_code_2(words: list[str]) -> None:
     """Nothing named, nothing there, no such rule."""
     assert CliRunner().invoke(app, ["lint", *words]).exit_code == 2
+
+
+def test_the_readme_shows_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line for line, of a program with a counter in a global."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"\$ agentmesh lint app.py\n(.*?)```", readme, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.py").write_text(
+        "import agentmesh as am\n\n\nCALLS = 0\n\n\ndef count() -> None:\n    global CALLS\n"
+        "    CALLS += 1\n\n\n@am.agent\nclass Desk:\n    @am.handler\n"
+        "    async def take(self, job: str) -> None:\n        count()\n",
+        encoding="utf-8",
+    )
+    done = CliRunner().invoke(app, ["lint", "app.py"], terminal_width=400)
+
+    assert shown in done.stdout

@@ -37,6 +37,18 @@ CASES: dict[str, list[tuple[str, str]]] = {
             agent("if job.name not in C:\n    C[job.name] = await look(job.name)", before="C = {}"),
             agent("if job.name not in C:\n    C[job.name] = len(job.name)", before="C = {}"),
         ),
+        (
+            agent("n = C.get(1)\nif n == 2:\n    C[1] = 3", before="C = {}"),
+            agent("n = C.get(1)\nif n is None:\n    n = 2\n    C[1] = n", before="C = {}"),
+        ),
+        (
+            agent("return f()", before="C = None\ndef f():\n    global C\n    C = 1"),
+            agent(
+                "return f()",
+                before="C = None\ndef f():\n    global C\n    n = C\n    if n is not None:\n"
+                "        return n\n    with L:\n        C = 1\n    return C",
+            ),
+        ),
     ],
     "AM102": [
         (
@@ -97,6 +109,14 @@ CASES: dict[str, list[tuple[str, str]]] = {
         ),
         (agent("self.names = list(job.tags)"), agent("for n in {1, 2, 3}:\n    am.log('n', n=n)")),
         (agent("am.log('tags', tags=job.tags)"), agent("am.log('n', n=max(job.tags))")),
+        (
+            agent("return next(iter(job.tags))"),
+            agent("s = job.tags\nreturn next(iter(s)) if len(s) == 1 else ''"),
+        ),
+        (
+            agent("return f(list(job.tags))", before="def f(tags):\n    return tags"),
+            agent("return await look(f(job.tags))", before="def f(tags):\n    return 'a' in tags"),
+        ),
     ],
     "AM202": [(agent("return glob.glob('*')"), agent("return sorted(glob.glob('*'))"))],
     "AM203": [(agent("return id(job)"), agent("return id(job) == id(self)"))],
@@ -106,7 +126,10 @@ CASES: dict[str, list[tuple[str, str]]] = {
     "AM301": [(agent("time.sleep(1)"), agent("await asyncio.sleep(1)"))],
     "AM302": [
         (agent("Q.get()", before="Q = queue.Queue()"), agent("await asyncio.Queue().get()")),
-        (agent("return P.submit(f).result()", before="P = ThreadPoolExecutor()"), agent("pass")),
+        (
+            agent("return P.submit(f).result()", before="P = ThreadPoolExecutor()"),
+            agent("t = asyncio.create_task(look('a'))\nif t.done():\n    return t.result()"),
+        ),
     ],
     "AM401": [
         (agent("return C[0]()", before="C = (time.monotonic,)"), agent("return time.monotonic()")),
@@ -160,7 +183,13 @@ CASES: dict[str, list[tuple[str, str]]] = {
             agent("await asyncio.create_task(asyncio.sleep(0))"),
         )
     ],
-    "AM505": [(agent("asyncio.run(f())"), agent("await asyncio.sleep(0)"))],
+    "AM505": [
+        (agent("asyncio.run(f())"), agent("await asyncio.sleep(0)")),
+        (
+            agent("asyncio.new_event_loop()"),
+            agent("try:\n    pass\nexcept RuntimeError:\n    asyncio.new_event_loop()"),
+        ),
+    ],
     "AM506": [(agent("return input()"), agent("input = len\nreturn input(job.name)"))],
     "AM507": [(agent("sqlite3.connect('a.db')"), agent("sqlite3.connect(':memory:')"))],
     "AM508": [

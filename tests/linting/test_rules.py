@@ -72,3 +72,36 @@ def test_calls_are_followed_into_other_modules(tmp_path: Path) -> None:
 
     assert one.place == "pack/deep.py:3:5"
     assert "reached from Desk.take" in one.what
+
+
+def test_a_closure_counts_where_it_outlives_the_call(tmp_path: Path) -> None:
+    """Every coroutine judged as a handler: one that is returned is, one that is only called is not.
+
+    So is what a coroutine that others await returns: that is no reply.
+    """
+    inner = "def f(run):\n    n = 0\n    async def step():\n        nonlocal n\n        n += 1\n"
+    helper = "async def names(a: set[str]):\n    return list(a)\n"
+    for body, rules in (
+        (f"{inner}    return step\n", ["AM105"]),
+        (f"{inner}    run(step)\n    return n\n", []),
+        (helper, ["AM201"]),
+        (f"{helper}async def f(a: set[str]):\n    return len(await names(a))\n", []),
+    ):
+        (tmp_path / "app.py").write_text(body, encoding="utf-8")
+        report = check_targets(["app.py"], folder=tmp_path, every_async=True)
+        assert [one.rule for one in report.findings] == rules
+
+
+def test_what_several_handlers_reach_is_told_once(tmp_path: Path) -> None:
+    """At its place, for the first of them."""
+    more = "\n    @on\n    async def again(self, job: Job):\n        return f()\n"
+    text = agent("return f()", before="def f():\n    time.sleep(1)") + more
+
+    assert found(text, tmp_path) == ["AM301"]
+
+
+def test_what_a_thread_runs_is_not_looked_at(tmp_path: Path) -> None:
+    """The thread itself is told."""
+    text = agent("threading.Thread(target=f).start()", before="def f():\n    time.sleep(1)")
+
+    assert set(found(text, tmp_path)) == {"AM504"}
