@@ -18,10 +18,11 @@ from agentmesh.errors import UsageError
 from agentmesh.sdk.message import Message
 from agentmesh.simulation.cases import parse_case
 from agentmesh.simulation.faults import FaultPlan, Faults
-from agentmesh.simulation.hunting import Found, Strategy, hunt
+from agentmesh.simulation.hunting import Found, Hunt, Strategy, hunt
 from agentmesh.simulation.judging import Invariant, Judged
 from agentmesh.simulation.pool import Timing
 from agentmesh.simulation.schedulers import Scheduler
+from agentmesh.simulation.shrinking import Make
 from agentmesh.simulation.world import STEPS_MAX, World
 
 VARIABLE = "AGENTMESH_WORLD"
@@ -89,48 +90,57 @@ def explore(
             settings=dict(settings or {}),
         )
 
-    def decorate(test: Test) -> Test:
-        signature = inspect.signature(test)
-        takes_world, *others = signature.parameters.values()
+    def look(judged: Judged) -> None:
+        result = hunt(
+            make,
+            judged,
+            strategy=strategy,
+            schedules=schedules,
+            depth=depth,
+            bound=bound,
+            faults=faults,
+            seed=str(seed),
+            shared=shared,
+        )
+        _report(make, judged, result, workflow.__name__)
 
-        @functools.wraps(test)
-        def run(*args: object, **kwargs: object) -> None:
-            judged = Judged(invariants, lambda world: test(world, *args, **kwargs))
-            only = os.environ.get(VARIABLE)
-            if only:
-                _repeat(make, judged, only)
-                return
-            result = hunt(
-                make,
-                judged,
-                strategy=strategy,
-                schedules=schedules,
-                depth=depth,
-                bound=bound,
-                faults=faults,
-                seed=str(seed),
-                shared=shared,
-            )
-            if result.found is not None:
-                # Once more, so that what is raised comes from the smallest world.
-                with make(
-                    result.found.case.scheduler, result.found.case.plan, result.found.case.seed
-                ) as world:
-                    judged(world)
-                raise FailingWorldError(_told(result.found)) from judged.error
-            if "not all" in result.covered:
-                raise FailingWorldError(
-                    f"{workflow.__name__} has more schedules than {schedules:,}: {result.covered}."
-                )
-
-        del takes_world
-        run.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
-        return run
-
-    return decorate
+    return lambda test: _as_test(test, make, invariants, look)
 
 
-def _repeat(make: Callable[[Scheduler, FaultPlan, str], World], judged: Judged, text: str) -> None:
+def _as_test(
+    test: Test, make: Make, invariants: Sequence[Invariant], look: Callable[[Judged], None]
+) -> Test:
+    """Return what pytest is to call: the same parameters but for the first, the world."""
+    signature = inspect.signature(test)
+
+    @functools.wraps(test)
+    def run(*args: object, **kwargs: object) -> None:
+        judged = Judged(invariants, lambda world: test(world, *args, **kwargs))
+        only = os.environ.get(VARIABLE)
+        if only:
+            _repeat(make, judged, only)
+        else:
+            look(judged)
+
+    others = list(signature.parameters.values())[1:]
+    run.__signature__ = signature.replace(parameters=others)  # type: ignore[attr-defined]
+    return run
+
+
+def _report(make: Make, judged: Judged, result: Hunt, name: str) -> None:
+    found = result.found
+    if found is not None:
+        # Once more, so that what is raised comes from the smallest world.
+        with make(found.case.scheduler, found.case.plan, found.case.seed) as world:
+            judged(world)
+        raise FailingWorldError(_told(found)) from judged.error
+    if "not all" in result.covered:
+        raise FailingWorldError(
+            f"{name} could not be explored in full, and nothing was found: {result.covered}."
+        )
+
+
+def _repeat(make: Make, judged: Judged, text: str) -> None:
     case = parse_case(text)
     with make(case.scheduler, case.plan, case.seed) as world:
         if judged(world) and judged.error is not None:
@@ -139,7 +149,7 @@ def _repeat(make: Callable[[Scheduler, FaultPlan, str], World], judged: Judged, 
 
 def _told(found: Found) -> str:
     case = found.case
-    held = ", ".join(case.held) or "nothing: the default order fails"
+    held = ", ".join(case.held) or "nothing; the default order fails"
     smaller = f"{len(case.held)} after {found.shrinking} more worlds"
     lines = [
         found.failure,

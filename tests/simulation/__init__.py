@@ -1,0 +1,1 @@
+"""Tests of worlds: programs for them, and what enumerates their schedules."""
