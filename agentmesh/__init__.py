@@ -26,6 +26,7 @@ if __name__ == "__main__":
 ```
 """
 
+from agentmesh.counterfactual import edit
 from agentmesh.effects.call import effect
 from agentmesh.effects.clients import http_client, openai
 from agentmesh.effects.endpoints import endpoint
@@ -71,6 +72,7 @@ from agentmesh.errors import (
 from agentmesh.mesh.auditing import audit_run
 from agentmesh.mesh.checking import check
 from agentmesh.mesh.comparing import diff
+from agentmesh.mesh.forking import fork
 from agentmesh.mesh.replaying import replay_run
 from agentmesh.mesh.resuming import resume
 from agentmesh.mesh.runner import run
@@ -145,9 +147,11 @@ __all__ = [
     "context",
     "continue_with",
     "diff",
+    "edit",
     "effect",
     "endpoint",
     "export_run",
+    "fork",
     "handler",
     "http_client",
     "idempotency_key",

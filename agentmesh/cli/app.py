@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from agentmesh.cli import exit_codes, hash_seed
 from agentmesh.cli.commands import (
+    branching,
     debugging,
     looking,
     running,
@@ -101,6 +102,7 @@ PANELS: dict[str, list[Callable[..., int]]] = {
         travelling.waits,
         travelling.search,
     ],
+    "What if": [branching.fork],
     "Compare and check": [testing.check, testing.diff, testing.lint],
     "Share": [sharing.export, sharing.import_],
 }

@@ -34,6 +34,11 @@ _AGENTS_MAX = 30
 _PROBLEMS_MAX = 20
 _TURNS_MAX = 200
 _VALUE_MAX = 300
+_DRIVERS = {
+    "local": "in one process, without Ray",
+    "ray": "on Ray",
+    "branch": "as a branch, in one process",
+}
 
 OUTCOME_STYLES = {
     "done": "green",
@@ -114,7 +119,7 @@ def _about(run: Run) -> list[tuple[str, str]]:
 
 
 def _driver(info: RunInfo) -> str:
-    where = {"local": "in one process, without Ray", "ray": "on Ray"}.get(info.driver, info.driver)
+    where = _DRIVERS.get(info.driver, info.driver)
     return f"{where}, journal survives the {'machine' if info.durability == 'disk' else 'process'}"
 
 

@@ -51,7 +51,9 @@ def issue(
 
 def idempotency_key_of(cell: Cell, effect: Pending[bytes]) -> str:
     """Return the name of an effect in the world outside."""
-    return idempotency_key(run_of(cell).run_id, cell.address, effect.turn.number, effect.number)
+    run = run_of(cell)
+    name = run.outside_id or run.run_id
+    return idempotency_key(name, cell.address, effect.turn.number, effect.number)
 
 
 def object_of(parts: Mapping[str, bytes]) -> bytes:

@@ -113,6 +113,9 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the run that this is a branch of."""
     interventions: list[Any] = []
     """What the branch changes, as JSON values."""
+    known_as: str = ""
+    """Of a branch: the id that its handlers see, which is that of the run all branches come from.
+    Empty for the run's own id."""
     redaction: Redaction = Redaction()
     journal_version: int = JOURNAL_VERSION
 

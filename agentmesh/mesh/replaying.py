@@ -76,7 +76,7 @@ def replayer_of(
     """Import a run's program and return what replays its cells."""
     program, _ = load(entry_from(run.info, file))
     context = RunContext(
-        run_id=run.id,
+        run_id=run.info.known_as or run.id,
         program=program,
         redactor=redactor,
         root=address(run.info.workflow, ROOT_KEY),

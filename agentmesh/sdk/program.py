@@ -134,3 +134,6 @@ class RunContext:
     """Address of the workflow."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Recorded settings, such as the model and its base URL."""
+    outside_id: str = ""
+    """The run's name in the world outside, where that is another: a branch does what it does
+    itself under its own name, and its handlers see that of the run it comes from."""

@@ -1,0 +1,117 @@
+"""Commands that ask what would have been: branches of recorded runs."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from agentmesh.cli.commands.travelling import OfRunArgument
+from agentmesh.cli.parameters import JsonOption, StoreOption
+
+
+class Misses(StrEnum):
+    """What becomes of effects that the parent has no answer for."""
+
+    stop = "stop"
+    live = "live"
+    resample = "resample"
+
+
+def _many(name: str, metavar: str, text: str) -> object:
+    return typer.Option(name, metavar=metavar, help=f"{text} Repeatable.")
+
+
+Texts = list[str] | None
+ResultOption = Annotated[
+    Texts, _many("--result", "EVENT=JSON", "The effect that ended there has another result.")
+]
+FailOption = Annotated[Texts, _many("--fail", "EVENT=TEXT", "The effect that ended there fails.")]
+AgainOption = Annotated[
+    Texts, _many("--again", "EVENT", "The effect that ended there is asked for again.")
+]
+EditOption = Annotated[
+    Texts,
+    _many("--edit", "EVENT=JSON", "The message that arrived there has these fields instead."),
+]
+DropOption = Annotated[Texts, _many("--drop", "EVENT", "The message that arrived there is lost.")]
+DuplicateOption = Annotated[
+    Texts, _many("--duplicate", "EVENT", "The message that arrived there comes twice.")
+]
+DelayOption = Annotated[
+    Texts, _many("--delay", "EVENT=TIME", "What came there comes later: Writer/w1@118=5s.")
+]
+ReorderOption = Annotated[
+    Texts,
+    _many("--reorder", "EVENT=EVENT", "The message of the first comes after that of the second."),
+]
+InsertOption = Annotated[
+    Texts,
+    _many("--insert", "AGENT.HANDLER=JSON", "A message that nobody sent: Shop/a.buy={...}."),
+]
+
+
+def fork(
+    *,
+    run: OfRunArgument,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EVENT",
+            help="Where the branch begins; it is kept unless it is changed itself.",
+            show_default="the first that is changed",
+        ),
+    ] = None,
+    result: ResultOption = None,
+    fail: FailOption = None,
+    again: AgainOption = None,
+    edit: EditOption = None,
+    drop: DropOption = None,
+    duplicate: DuplicateOption = None,
+    delay: DelayOption = None,
+    reorder: ReorderOption = None,
+    insert: InsertOption = None,
+    policy: Annotated[
+        Misses,
+        typer.Option(
+            help="For effects that the parent has no answer for: stop there, perform them, or "
+            "draw from its answers of the same kind and name."
+        ),
+    ] = Misses.stop,
+    irreversible: Annotated[
+        bool,
+        typer.Option("--irreversible", help="Also perform what is declared idempotent=False."),
+    ] = False,
+    program: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The program, if it is not where it ran."),
+    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", metavar="ID", help="The branch's id.")] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Branch off a run: change one thing, and run again only what it reaches.
+
+    An event is AGENT@STEP, as in Writer/w1@118, or its number.
+    """
+    from agentmesh.cli import fork_command
+
+    said = {
+        "result": result,
+        "fail": fail,
+        "again": again,
+        "edit": edit,
+        "drop": drop,
+        "duplicate": duplicate,
+        "delay": delay,
+        "reorder": reorder,
+        "insert": insert,
+    }
+    wanted = fork_command.Wanted(
+        at=at,
+        edits=fork_command.edits_of({name: each or [] for name, each in said.items()}),
+        policy=policy.value,
+        irreversible=irreversible,
+        program=program,
+        run_id=id_,
+    )
+    return fork_command.fork(run, wanted, store=store, as_json=json)

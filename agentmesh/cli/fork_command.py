@@ -1,0 +1,192 @@
+"""`agentmesh fork`: a branch of a run, and what making it came to."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agentmesh.cli import exit_codes, hash_seed, terminal
+from agentmesh.cli.wording import compact, counted, shortened, visible
+from agentmesh.counterfactual import edit
+from agentmesh.counterfactual.edit import Edit
+from agentmesh.counterfactual.report import Report
+from agentmesh.errors import UsageError
+from agentmesh.mesh.forking import fork as make
+from agentmesh.mesh.runs import open_run
+
+_VALUE_MAX = 300
+_AGENTS_MAX = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user asked for."""
+
+    at: str | None
+    edits: list[Edit]
+    policy: str
+    irreversible: bool
+    program: str | None
+    run_id: str | None
+
+
+def fork(name: str, wanted: Wanted, *, store: str | None, as_json: bool) -> int:
+    """Make a branch and say what it came to; return the exit code."""
+    with open_run(name, store=store) as run:
+        hash_seed.settle_for(run.info.hash_seed, hash_seed.RECORDED)
+        run.program = wanted.program
+        with terminal.quiet_output(), terminal.working(f"branching {run.id}"):
+            report = make(
+                run,
+                at=wanted.at,
+                edit=wanted.edits,
+                policy=wanted.policy,
+                irreversible=wanted.irreversible,
+                run_id=wanted.run_id,
+            )
+    if as_json:
+        terminal.print_json(report.as_json())
+    else:
+        for line in lines(report):
+            terminal.show(terminal.styled(line))
+    return exit_codes.FAILED if report.stopped else exit_codes.OK
+
+
+def lines(report: Report) -> list[str]:
+    """Return what is said of a branch."""
+    kept = f"{report.kept:,} kept, {report.reused:,} reused, {report.executed:,} run again"
+    said = [
+        f"{report.run_id} branches off {report.parent}: {report.status}",
+        f"  events    {kept}{_where(report)}",
+        f"  effects   {_effects(report)}",
+        f"  saved     {_saved(report)}",
+    ]
+    if report.reconverged:
+        back = ", ".join(visible(each) for each in report.reconverged[:_AGENTS_MAX])
+        more = len(report.reconverged) - _AGENTS_MAX
+        said.append(f"  as before {back}{f' and {more:,} more' if more > 0 else ''}")
+    said.extend(_end(report))
+    said.append(f"agentmesh diff {report.parent} {report.run_id}")
+    return said
+
+
+def _where(report: Report) -> str:
+    ran = sorted(report.cone.items(), key=lambda one: (-one[1], one[0]))
+    if not ran:
+        return ""
+    named = ", ".join(f"{visible(one)} {count:,}" for one, count in ran[:_AGENTS_MAX])
+    more = f", and {len(ran) - _AGENTS_MAX:,} more" if len(ran) > _AGENTS_MAX else ""
+    return f" by {counted(len(ran), 'agent')} of {report.agents:,}: {named}{more}"
+
+
+def _effects(report: Report) -> str:
+    said = [f"{report.effects_reused:,} reused"]
+    if report.effects_edited:
+        said.append(f"{report.effects_edited:,} changed")
+    issued = Counter(report.effects_issued)
+    named = ", ".join(f"{visible(what)}{f' x{n}' if n > 1 else ''}" for what, n in issued.items())
+    said.append(f"{len(report.effects_issued):,} issued anew{f': {named}' if named else ''}")
+    return ", ".join(said)
+
+
+def _saved(report: Report) -> str:
+    tokens = f"{report.tokens_saved:,} tokens, " if report.tokens_saved else ""
+    spent = f"; {report.tokens_spent:,} tokens spent" if report.tokens_spent else ""
+    return f"{tokens}{report.seconds_saved:.2f} s of effects{spent}; made in {report.seconds:.2f} s"
+
+
+def _end(report: Report) -> list[str]:
+    if report.stopped:
+        return [
+            f"  stopped   {visible(report.stopped)}: the parent has no answer.",
+            "            Perform it with --policy live, or say what it is with --result.",
+        ]
+    if report.status == "done" and not report.changed:
+        return [f"  result    the same: {_short(report.result)}"]
+    if report.status == "done":
+        return [
+            f"  result    {_short(report.result)}",
+            f"  parent's  {_short(report.parent_result)}",
+        ]
+    what = report.error.get("what", "") if isinstance(report.error, dict) else ""
+    return [f"  error     {visible(shortened(str(what), _VALUE_MAX))}"]
+
+
+def _short(value: Any) -> str:
+    return visible(shortened(compact(value), _VALUE_MAX))
+
+
+def edits_of(said: Mapping[str, list[str]]) -> list[Edit]:
+    """Return the edits that options ask for.
+
+    Args:
+        said: By the option's name, what was said, as often as it was.
+
+    Raises:
+        UsageError: One can't be understood.
+    """
+    return [_EDITS[name](text) for name, texts in said.items() for text in texts]
+
+
+def _parts(text: str, option: str, what: str) -> tuple[str, str]:
+    event, equals, value = text.partition("=")
+    if not equals or not event:
+        raise UsageError(
+            f"--{option} {text!r} can't be understood.", fix=f"Write --{option} {what}."
+        )
+    return event, value
+
+
+def _json(text: str, option: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--{option} got {text!r}, which is no JSON: {error}.",
+            fix="Quote it for the shell: '\"a text\"', '{\"field\": 1}', 42.",
+        ) from None
+
+
+def _result(text: str) -> Edit:
+    event, value = _parts(text, "result", "Writer/w1@118='\"a text\"'")
+    return edit.result(_json(value, "result"), event)
+
+
+def _fail(text: str) -> Edit:
+    event, value = _parts(text, "fail", "Writer/w1@118='no network'")
+    return edit.failure(value, event)
+
+
+def _message(text: str) -> Edit:
+    event, value = _parts(text, "edit", "Writer/w1@118='{\"field\": 1}'")
+    return edit.message(_json(value, "edit"), event)
+
+
+def _delay(text: str) -> Edit:
+    event, value = _parts(text, "delay", "Writer/w1@118=5s")
+    return edit.delay(value, event)
+
+
+def _reorder(text: str) -> Edit:
+    event, after = _parts(text, "reorder", "Writer/w1@118=Writer/w1@120")
+    return edit.reorder(event, after)
+
+
+def _insert(text: str) -> Edit:
+    target, value = _parts(text, "insert", 'Shop/a.buy=\'{"name": "Ada"}\'')
+    agent, _, handler = target.rpartition(".")
+    return edit.insert(agent, handler, _json(value or "null", "insert"))
+
+
+_EDITS: dict[str, Callable[[str], Edit]] = {
+    "result": _result,
+    "fail": _fail,
+    "again": edit.ask_again,
+    "edit": _message,
+    "drop": edit.drop,
+    "duplicate": edit.duplicate,
+    "delay": _delay,
+    "reorder": _reorder,
+    "insert": _insert,
+}

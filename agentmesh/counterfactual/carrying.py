@@ -1,0 +1,323 @@
+"""The lower half of a branch: what agents ask for becomes pending, in its recorded place.
+
+It knows the record and what is changed of it, and writes the journal; it does not know who is
+given what, or which agents run.
+"""
+
+from collections.abc import Container
+
+import msgspec
+
+from agentmesh.causality.figures import add_tokens
+from agentmesh.counterfactual.edits import Change, Changes
+from agentmesh.counterfactual.pending import (
+    EFFECT,
+    MESSAGE,
+    NEVER,
+    TIMER,
+    UNRECORDED,
+    Item,
+    Pending,
+)
+from agentmesh.counterfactual.record import Ended, Parent, Place, key_of_envelope, message_key
+from agentmesh.counterfactual.report import Count
+from agentmesh.host.ports import Journal
+from agentmesh.journal.encoding import BodyEncoder
+from agentmesh.journal.records import CommandRecord, Sent, Step
+from agentmesh.kernel import commands, events
+from agentmesh.kernel import envelope as kinds
+from agentmesh.kernel.commands import Command, StartEffect
+from agentmesh.kernel.envelope import CLIENT, Envelope
+from agentmesh.simulation.records import effect_key, timer_key
+from agentmesh.simulation.sources import Outcome
+
+_ANSWERS = (kinds.REPLY, kinds.FAIL)
+
+
+class Carrier:
+    """What is pending in a branch.
+
+    Args:
+        parent: The run and the cut.
+        changes: What is different.
+        journal: Where the branch is written.
+        encoder: How records are compared.
+    """
+
+    def __init__(
+        self, parent: Parent, changes: Changes, journal: Journal, encoder: BodyEncoder
+    ) -> None:
+        self.answer: Envelope | None = None
+        """What the workflow has answered, if it is not what its parent did."""
+        self.answered_at = 0
+        """When it has answered; 0 if it has not."""
+        self.count = Count()
+        self._parent = parent
+        self._changes = changes
+        self._journal = journal
+        self._encoder = encoder
+        self._pending = Pending()
+        self._from_client = 0
+        self._now = 0
+
+    # --- from outside -----------------------------------------------------------------------------
+
+    def _sent_by_client(self, key: str, place: Place) -> None:
+        item = Item(key, MESSAGE, place.address, place.at, place.number)
+        item.recorded, item.same, item.lane = place.step, True, (CLIENT, place.address)
+        self._add_message(item)
+
+    def _insert(self) -> None:
+        root = self._parent.places[f"{CLIENT}#1"]
+        first = self._parent.event(root.address, root.step)
+        assert isinstance(first, events.Delivered)
+        for envelope in self._changes.inserted:
+            timed = msgspec.structs.replace(envelope, deadline=first.envelope.deadline)
+            self._from_client_now(timed, self._now, UNRECORDED)
+
+    def _from_client_now(self, envelope: Envelope, at: int, rank: float) -> None:
+        self._from_client = number = max(self._from_client, 1) + 1
+        made = msgspec.structs.replace(envelope, src=CLIENT, n=number)
+        item = Item(made.id, MESSAGE, made.dst, at, rank)
+        item.envelope, item.edited = made, True
+        item.lane = (CLIENT, made.dst)
+        self._pending.add(item)
+
+    # --- what was asked for -----------------------------------------------------------------------
+
+    def _recorded(
+        self, address: str, step: Step, command: CommandRecord, happened: Container[str]
+    ) -> None:
+        """Take in a command of the record."""
+        if isinstance(command, Sent):
+            if command.dst == CLIENT:
+                self._answered(command.kind, command.re, step.event.at, None)
+            else:
+                key = message_key(address, command.n, command.dst, command.kind, command.re)
+                if key not in happened:
+                    self._sent(key, address, command)
+        elif isinstance(command, StartEffect):
+            key = effect_key(address, command.turn, command.n)
+            ended = self._parent.effects[key]
+            self._save(ended)
+            if key not in happened:
+                self._await_effect(address, ended)
+        elif isinstance(command, commands.StartTimer):
+            key = timer_key(address, command.turn, command.n)
+            if key not in happened:
+                self._set_timer(address, command, same=True)
+        else:
+            self._taken_back(address, command)
+
+    def _issued(self, address: str, now: int, command: Command) -> None:
+        """Take in a command of an agent that runs."""
+        if isinstance(command, commands.Send):
+            self._send(command.envelope, now)
+        elif isinstance(command, StartEffect):
+            self._start(address, now, command)
+        elif isinstance(command, commands.StartTimer):
+            self._set_timer(address, command, same=False)
+        else:
+            self._taken_back(address, command)
+
+    def _taken_back(self, address: str, command: Command) -> None:
+        if isinstance(command, commands.CancelTimer):
+            self._pending.forget(timer_key(address, command.turn, command.n))
+        elif isinstance(command, commands.CancelEffect):
+            self._pending.forget(effect_key(address, command.turn, command.n))
+
+    def _answered(self, kind: int, re: int, at: int, envelope: Envelope | None) -> None:
+        if kind in _ANSWERS and re == 1 and not self.answered_at:
+            self.answered_at, self.answer = at, envelope
+
+    def _sent(self, key: str, source: str, command: Sent) -> None:
+        """Let a recorded message be on its way."""
+        place = self._parent.places.get(key)
+        item = Item(key, MESSAGE, command.dst, NEVER, UNRECORDED)
+        if place is None or place.address != command.dst:
+            item.envelope = self._undelivered(source, command)
+            if item.envelope is None:
+                return
+        else:
+            item.at, item.rank, item.recorded, item.same = place.at, place.number, place.step, True
+        item.lane = (source, command.dst)
+        self._add_message(item)
+
+    def _undelivered(self, source: str, command: Sent) -> Envelope | None:
+        """Return a message that the parent never delivered; None if nobody has its content."""
+        if command.digest != self._encoder.digest(b""):
+            return None
+        return Envelope(
+            *(source, command.n, command.dst, command.kind, command.handler, command.type, b""),
+            *(command.re, command.deadline, command.chain),
+            origin=command.origin,
+        )
+
+    def _send(self, envelope: Envelope, now: int) -> None:
+        if envelope.dst == CLIENT:
+            self._answered(envelope.kind, envelope.re, now, envelope)
+            return
+        key = key_of_envelope(envelope)
+        item = Item(key, MESSAGE, envelope.dst, now, UNRECORDED)
+        place = self._parent.places.get(key)
+        if place is not None and place.address == envelope.dst:
+            item.at, item.rank, item.recorded = max(now, place.at), place.number, place.step
+        item.envelope, item.lane = envelope, (envelope.src, envelope.dst)
+        self._add_message(item)
+
+    def _add_message(self, item: Item) -> None:
+        change = self._changes.by_key.get(item.key)
+        if change is not None:
+            if change.lost:
+                return
+            self._change_message(item, change)
+        self._pending.add(item)
+
+    def _change_message(self, item: Item, change: Change) -> None:
+        envelope = item.envelope or self._recorded_envelope(item.address, item)
+        item.envelope, item.same = envelope, False
+        if change.payload is not None:
+            item.envelope = msgspec.structs.replace(envelope, payload=change.payload, blob="")
+        if change.late_ns:
+            item.at, item.rank, item.edited = item.at + change.late_ns, UNRECORDED, True
+        item.after = change.after
+        if change.twice:
+            again = envelope.n if envelope.kind == kinds.ASK else envelope.re
+            copy = msgspec.structs.replace(
+                item.envelope, origin=envelope.origin or envelope.src, re=again
+            )
+            self._from_client_now(copy, item.at, item.rank + 0.5)
+
+    def _recorded_envelope(self, address: str, item: Item) -> Envelope:
+        event = self._parent.event(address, item.recorded)
+        assert isinstance(event, events.Delivered)
+        return event.envelope
+
+    def _set_timer(self, address: str, command: commands.StartTimer, *, same: bool) -> None:
+        key = timer_key(address, command.turn, command.n)
+        item = Item(key, TIMER, address, command.due, UNRECORDED)
+        place = self._parent.places.get(key)
+        if place is not None and place.at >= command.due:
+            item.at, item.rank, item.recorded = place.at, place.number, place.step
+            item.same = same
+        item.turn, item.n = command.turn, command.n
+        self._pending.add(item)
+
+    # --- effects ----------------------------------------------------------------------------------
+
+    def _await_effect(self, address: str, ended: Ended) -> None:
+        """Let an effect that the parent has started go on."""
+        done = sum(place.step < self._parent.first(address) for place in ended.pieces)
+        self._add_effect(address, ended.command, ended, done, same=True)
+
+    def _start(self, address: str, now: int, command: StartEffect) -> None:
+        """Start an effect: from the record if it has one of this key."""
+        ended = self._parent.by_key.get(command.key)
+        if ended is not None and ended.end is not None:
+            self._save(ended)
+            self._add_effect(address, command, ended, 0, same=False, now=now)
+            return
+        key = effect_key(address, command.turn, command.n)
+        there = self._parent.effects.get(key)
+        item = Item(key, EFFECT, address, now, UNRECORDED)
+        if there is not None and there.end is not None:  # something else, at the same place
+            item.at, item.rank = max(now, there.end.at), there.end.number
+        item.command, item.turn, item.n = command, command.turn, command.n
+        item.edited = True
+        self._add_changed(item)
+
+    def _add_effect(
+        self,
+        address: str,
+        command: StartEffect,
+        ended: Ended,
+        part: int,
+        *,
+        same: bool,
+        now: int = 0,
+    ) -> None:
+        """Let an effect end as the parent has it, in pieces if it came in pieces."""
+        key = effect_key(address, command.turn, command.n)
+        item = Item(key, EFFECT, address, NEVER, UNRECORDED)
+        item.command, item.turn, item.n, item.part = command, command.turn, command.n, part
+        places = [*ended.pieces, ended.end] if ended.end is not None else ended.pieces
+        if part < len(places):
+            place = places[part]
+            assert place is not None
+            there = key == effect_key(ended.address, ended.command.turn, ended.command.n)
+            item.at = place.at if there else now + max(0, place.at - ended.started_at)
+            item.at = max(now, item.at)
+            item.rank = place.number if there else UNRECORDED
+            item.recorded = place.step if there else -1
+            item.same = same
+        if ended.end is not None:
+            item.ended = ended
+        self._add_changed(item)
+
+    def _add_changed(self, item: Item) -> None:
+        change = self._changes.by_key.get(item.key)
+        if change is not None and not item.part:
+            item.edited = True
+            item.at += change.late_ns if item.at < NEVER else 0
+            if change.again:
+                item.ended = None
+            if change.outcome is not None:
+                item.outcome, item.ended = change.outcome, None
+                self.count.effects_edited += 1
+        self._pending.add(item)
+
+    def _outcome(self, ended: Ended) -> Outcome:
+        """Return how the parent's effect ended."""
+        pieces = []
+        for place in ended.pieces:
+            piece = self._parent.event(place.address, place.step)
+            assert isinstance(piece, events.EffectStreamed)
+            pieces.append(piece.chunk)
+        assert ended.end is not None
+        last = self._parent.event(ended.end.address, ended.end.step)
+        if isinstance(last, events.EffectFailed):
+            return Outcome(error=last.error, note=last.note, pieces=tuple(pieces))
+        assert isinstance(last, events.EffectFinished)
+        return Outcome(result=last.result, pieces=tuple(pieces))
+
+    def _go_on(self, item: Item, at: int) -> None:
+        """Let the next piece of an effect come, or its end."""
+        if item.kind != EFFECT:
+            return
+        assert item.command is not None
+        if item.ended is not None:
+            if item.part < len(item.ended.pieces):
+                self._add_effect(
+                    *(item.address, item.command, item.ended, item.part + 1),
+                    same=item.same,
+                    now=at,
+                )
+            return
+        further = Item(item.key, EFFECT, item.address, item.at, item.rank)
+        further.command, further.outcome, further.part = item.command, item.outcome, item.part + 1
+        further.turn, further.n, further.edited = item.turn, item.n, True
+        self._pending.add(further)
+
+    def _save(self, ended: Ended) -> None:
+        """Count an effect whose answer is on record."""
+        change = self._changes.by_key.get(
+            effect_key(ended.address, ended.command.turn, ended.command.n)
+        )
+        changed = change is not None and (change.again or change.outcome is not None)
+        if ended.end is None or changed:
+            return
+        self.count.effects_reused += 1
+        self.count.saved.seconds += ended.seconds
+        event = self._parent.event(ended.end.address, ended.end.step)
+        if isinstance(event, events.EffectFinished):
+            add_tokens(self.count.saved, event.result)
+
+    # --- the journal ------------------------------------------------------------------------------
+
+    def _write(self, address: str, step: Step) -> None:
+        """Copy a recorded step."""
+        resolve = self._parent.run.resolve
+        self._journal.event(address, step.number, resolve(step.event))
+        if step.handled:
+            issued = [resolve(command) for command in step.commands]
+            self._journal.commands(address, step.number, issued)

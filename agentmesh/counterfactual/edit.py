@@ -1,0 +1,222 @@
+"""What can be different in a branch: `am.edit.result(...)`, `am.edit.drop(...)` and so on.
+
+Each names an event of the parent as everywhere else: `Writer/w1@118`, agent and step, or a number
+of the run order. Where none is named, it is the event at which the branch begins. Edits are
+plain data: whether there is such an event, and whether what is said fits it, shows when a branch
+is made (`edits`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from agentmesh.causality.references import Named
+from agentmesh.errors import UsageError
+from agentmesh.sdk import message as messages
+from agentmesh.sdk.duration import Duration, seconds_of
+from agentmesh.sdk.message import Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """One thing that is different; made by the functions of this module."""
+
+    kind: ClassVar[str] = ""
+    event: Named | None = None
+    """The event that is changed; None for the one at which the branch begins."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values, for `run.json`."""
+        said = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "event"}
+        return {"edit": self.kind, "event": shown(self.event), **said}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Edit):
+    """Another result of an effect, or its failure."""
+
+    kind: ClassVar[str] = "result"
+    value: Any = None
+    """JSON value."""
+    error: str = ""
+    """What it fails with; empty for a result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask(Edit):
+    """An effect is asked for again, although its answer is on record."""
+
+    kind: ClassVar[str] = "ask_again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content(Edit):
+    """Another content of a message or answer."""
+
+    kind: ClassVar[str] = "message"
+    value: Any = None
+    """JSON value; of an object, the fields that differ."""
+    whole: bool = False
+    """Whether it is all of the message, and not only the fields that differ."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop(Edit):
+    """A message that does not arrive."""
+
+    kind: ClassVar[str] = "drop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicate(Edit):
+    """A message that arrives twice."""
+
+    kind: ClassVar[str] = "duplicate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delay(Edit):
+    """A message or the end of an effect that comes later."""
+
+    kind: ClassVar[str] = "delay"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reorder(Edit):
+    """A message that comes only after another one."""
+
+    kind: ClassVar[str] = "reorder"
+    after: Named = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values, for `run.json`."""
+        return {**super().as_json(), "after": shown(self.after)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Insert(Edit):
+    """A message that nobody had sent."""
+
+    kind: ClassVar[str] = "insert"
+    to: str = ""
+    handler: str = ""
+    value: Any = None
+    """JSON value of the message."""
+
+
+def result(value: Any, event: Named | None = None) -> Edit:
+    """Let an effect have another result.
+
+    Args:
+        value: What the tool returns, or of a model call the recorded response; JSON, or a
+            `Message`.
+        event: The event at which the effect ended, or one at which a single effect began.
+    """
+    return Result(event=event, value=_plain(value))
+
+
+def failure(text: str, event: Named | None = None) -> Edit:
+    """Let an effect fail.
+
+    Args:
+        text: What the error says.
+        event: The event at which the effect ended, or one at which a single effect began.
+    """
+    return Result(event=event, error=text or "It failed.")
+
+
+def ask_again(event: Named | None = None) -> Edit:
+    """Ask for an effect again, although the parent has its answer.
+
+    Args:
+        event: The event at which the effect ended, or one at which a single effect began.
+    """
+    return Ask(event=event)
+
+
+def message(
+    value: Message | Mapping[str, Any] | Any, event: Named | None = None, *, whole: bool = False
+) -> Edit:
+    """Let a message, or the answer to one, say something else.
+
+    Args:
+        value: A message; or a mapping with the fields that differ; or the answer.
+        event: The event at which it arrived.
+        whole: Whether a mapping is all of it.
+    """
+    return Content(event=event, value=_plain(value), whole=whole or isinstance(value, Message))
+
+
+def drop(event: Named | None = None) -> Edit:
+    """Let a message get lost.
+
+    Args:
+        event: The event at which it arrived.
+    """
+    return Drop(event=event)
+
+
+def duplicate(event: Named | None = None) -> Edit:
+    """Let a message arrive twice, the second time from nobody in particular.
+
+    Args:
+        event: The event at which it arrived.
+    """
+    return Duplicate(event=event)
+
+
+def delay(by: Duration, event: Named | None = None) -> Edit:
+    """Let a message, or the end of an effect, come later.
+
+    Args:
+        by: How much later: seconds, or as in `"5m"`.
+        event: The event at which it came.
+    """
+    return Delay(event=event, seconds=seconds_of(by, what="delay"))
+
+
+def reorder(event: Named, after: Named) -> Edit:
+    """Let a message come only after another one of the same agent.
+
+    Args:
+        event: The event at which it arrived.
+        after: The event that is to come first.
+    """
+    return Reorder(event=event, after=after)
+
+
+def insert(to: str, handler: str, value: Message | Mapping[str, Any] | None = None) -> Edit:
+    """Tell an agent something that nobody had told it, at the event at which the branch begins.
+
+    Args:
+        to: Its address, `Type/key`.
+        handler: The name of its handler.
+        value: The message.
+    """
+    return Insert(to=to, handler=handler, value=_plain(value))
+
+
+def shown(named: Named | None) -> str:
+    """Return an event's name as it is written."""
+    if named is None:
+        return ""
+    return f"{named[0]}@{named[1]}" if isinstance(named, tuple) else str(named)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it.
+
+    Raises:
+        UsageError: It can't be written as JSON.
+    """
+    import json
+
+    try:
+        return json.loads(messages.encode(value))
+    except ValueError as error:
+        raise UsageError(
+            f"An edit got {type(value).__name__}, which can't be written as JSON: {error}.",
+            cause="What a branch changes is kept in its record.",
+            fix="Give a message, or plain values.",
+        ) from None

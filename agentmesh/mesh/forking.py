@@ -1,0 +1,245 @@
+"""`fork`: a branch of a recorded run, in which one thing is different.
+
+The branch is a run of its own in the same store, with its parent's id and what was changed. The
+parent is only read. What is decided here is where the branch is written and how it is recorded
+that it ended; what happens in it is the engine's business.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace as replaced
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from agentmesh.causality.references import Named
+from agentmesh.counterfactual.answers import FUNCTION, STOP, Answering, Answers, StoppedError
+from agentmesh.counterfactual.edit import Edit
+from agentmesh.counterfactual.edits import Changes, Resolver
+from agentmesh.counterfactual.engine import Engine
+from agentmesh.counterfactual.record import Parent
+from agentmesh.counterfactual.report import Report
+from agentmesh.errors import AgentMeshError, RunFailedError, UsageError, describe
+from agentmesh.journal import strings
+from agentmesh.journal.directory import RunDirectory
+from agentmesh.journal.encoding import BodyEncoder
+from agentmesh.journal.run_info import CANCELLED, DONE, FAILED, RUNNING, Status
+from agentmesh.kernel.envelope import REPLY
+from agentmesh.mesh.options import check_run_id, new_run_id
+from agentmesh.mesh.outcome import has_answered
+from agentmesh.mesh.recorded_run import RecordedRun
+from agentmesh.mesh.replaying import replayer_of
+from agentmesh.mesh.runs import open_run
+
+_HOST = "branch"
+
+
+def fork(
+    run: str | Path | RecordedRun,
+    *,
+    at: Named | None = None,
+    edit: Edit | Iterable[Edit] = (),
+    policy: str | None = None,
+    answers: Answers | None = None,
+    irreversible: bool = False,
+    store: str | None = None,
+    program: str | Path | None = None,
+    run_id: str | None = None,
+) -> Report:
+    """Make a branch of a run: everything is as it was, but for what is changed and what follows.
+
+    Up to where it begins, the branch is a copy. After that, agents run again only if something
+    reaches them that is different; all others are copied, too. An effect that is asked for again
+    is answered from the record, by its key; only for what is not there the policy counts.
+
+    Args:
+        run: The parent: its id or the start of it, its directory, `latest`, or one that is open.
+        at: The event at which the branch begins; it is kept, unless it is changed itself. The
+            first one that is changed by default.
+        edit: What is different: made by `am.edit`.
+        policy: What becomes of effects that the parent has no answer for: `stop` ends the branch
+            there (the default), `live` performs them, `resample` draws from the parent's answers
+            of the same kind and name, `function` asks `answers`.
+        answers: Values, errors or functions by the name of the tool; or a function of what is
+            asked. Implies the policy `function`.
+        irreversible: Whether effects that are not idempotent may be performed for the branch.
+        store: Where the parent is, and the branch will be.
+        program: The program's file, when it is not where it ran.
+        run_id: The branch's id; made from the time by default.
+
+    Returns:
+        What was reused and what was not; `run_id` names the branch.
+
+    Raises:
+        UsageError: An edit is about something that is not there; the policy needs what is not
+            given; an effect can't be taken back, or lacks its key.
+        UnknownEventError: There is no such event.
+        InvalidMessageError: An edit does not fit the message: names the field.
+        DivergenceError: The program is not what it was when the parent was recorded.
+    """
+    edits = [edit] if isinstance(edit, Edit) else list(edit)
+    if run_id is not None:
+        check_run_id(run_id)
+    if isinstance(run, RecordedRun):
+        opened = run
+    else:
+        opened = open_run(run, store=store)
+        opened.program = program
+    try:
+        _check(opened, at, edits)
+        chosen = policy or (FUNCTION if answers is not None else STOP)
+        answering = Answering(chosen, opened, answers, irreversible=irreversible)
+        branch = _Branch(opened, edits, answering, run_id or new_run_id())
+        return branch.make(at)
+    finally:
+        if opened is not run:
+            opened.close()
+
+
+def _check(run: RecordedRun, at: Named | None, edits: list[Edit]) -> None:
+    if at is None and not edits:
+        raise UsageError(
+            "A branch needs to know what is different, or where it begins.",
+            fix="Name an event and a change: am.fork(run, at='Writer/w1@118', "
+            "edit=am.edit.drop()).",
+        )
+    if run.info.status == RUNNING and run.driver is not None and not run.driver.is_dead:
+        raise UsageError(
+            f"The run {run.id} goes on: its record is not complete yet.",
+            fix="Wait until it has ended, or stop it.",
+        )
+
+
+class _Branch:
+    """One branch on its way into the store."""
+
+    def __init__(
+        self, run: RecordedRun, edits: list[Edit], answering: Answering, run_id: str
+    ) -> None:
+        self._run = run
+        self._edits = edits
+        self._answering = answering
+        self._id = run_id
+        self._redactor = run.store.redactor_for(run.info)
+        self._started = time.perf_counter()
+
+    def make(self, at: Named | None) -> Report:
+        run = self._run
+        replayer = replayer_of(run, self._redactor, run.program)
+        replayer.context = replaced(replayer.context, outside_id=self._id)
+        order = run.order()
+        changes = Resolver(run, order, replayer.context.program).resolve(self._edits, at)
+        cut = order.cut(changes.kept) if changes.kept >= 0 else {}
+        directory = self._create(changes)
+        log = directory.log_writer(_HOST, self._redactor)
+        engine = Engine(
+            parent=Parent(run, order, cut),
+            changes=changes,
+            replayer=replayer,
+            answering=self._answering,
+            journal=log,
+            encoder=BodyEncoder(self._redactor),
+        )
+        stopped = ""
+        try:
+            engine.run()
+        except StoppedError as error:
+            stopped = error.what
+        except AgentMeshError as error:
+            log.close()
+            self._end(directory, FAILED, error=describe(error))
+            error.add_note(f"The branch {self._id} has what happened before.")
+            raise
+        finally:
+            engine.close()
+            log.close()
+        self._finish(directory, engine, stopped)
+        return self._report(directory, engine, stopped, sum(step + 1 for step in cut.values()))
+
+    def _create(self, changes: Changes) -> RunDirectory:
+        info = self._run.info
+        said = [one.as_json() for one in self._edits]
+        for one, name in zip(said, changes.names, strict=True):
+            one["event"] = name
+        branch = replace(
+            info,
+            id=self._id,
+            parent=info.id,
+            known_as=info.known_as or info.id,
+            interventions=strings.loads(self._redactor.json(strings.dumps_pretty(said))),
+            status=RUNNING,
+            result=None,
+            error=None,
+            created_at_ns=0,
+            ended_at_ns=0,
+            driver=_HOST,
+            submission_id="",
+        )
+        return self._run.store.create_run(branch)
+
+    def _finish(self, directory: RunDirectory, engine: Engine, stopped: str) -> None:
+        info, answer = self._run.info, engine.answer
+        if stopped:
+            error = RunFailedError(
+                f"The branch ends where an effect has no answer: {stopped}.",
+                fix="Answer it (policy='function'), or perform it (policy='live').",
+            )
+            self._end(directory, CANCELLED, error=describe(error))
+        elif answer is not None and answer.kind == REPLY:
+            self._end(directory, DONE, result=answer.payload)
+        elif answer is not None:
+            self._end(directory, FAILED, error=answer.payload)
+        elif engine.answered_at:
+            directory.update(
+                status=info.status, result=info.result, error=info.error, ended_at_ns=time.time_ns()
+            )
+        else:
+            error = RunFailedError("The branch has come to no end: nothing can happen any more.")
+            self._end(directory, FAILED, error=describe(error))
+        self._seal(directory)
+
+    def _end(
+        self, directory: RunDirectory, status: Status, *, result: bytes = b"", error: bytes = b""
+    ) -> None:
+        def shown(data: bytes) -> object:
+            return strings.loads(self._redactor.json(data)) if data else None
+
+        directory.update(
+            status=status, result=shown(result), error=shown(error), ended_at_ns=time.time_ns()
+        )
+
+    def _seal(self, directory: RunDirectory) -> None:
+        directory.flush()
+        with self._run.store.open_run(self._id) as made:
+            root = f"{self._run.info.workflow}/root"
+            if has_answered(made, root):
+                made.seal()
+        directory.clear_leavings()
+
+    def _report(self, directory: RunDirectory, engine: Engine, stopped: str, kept: int) -> Report:
+        count, info = engine.count, directory.info
+        return Report(
+            parent=self._run.id,
+            run_id=self._id,
+            location=directory.path,
+            edits=info.interventions,
+            policy=self._answering.policy,
+            status=info.status,
+            result=info.result,
+            error=info.error,
+            parent_result=self._run.info.result,
+            kept=kept,
+            reused=count.reused,
+            executed=sum(count.cone.values()),
+            cone=count.cone,
+            agents=engine.agents,
+            effects_reused=count.effects_reused,
+            effects_edited=count.effects_edited,
+            effects_issued=count.effects_issued,
+            tokens_saved=count.saved.input_tokens + count.saved.output_tokens,
+            seconds_saved=count.saved.seconds,
+            tokens_spent=count.spent.input_tokens + count.spent.output_tokens,
+            reconverged=count.reconverged,
+            stopped=stopped,
+            seconds=time.perf_counter() - self._started,
+        )

@@ -1,0 +1,109 @@
+"""Programs whose causal graph is known: what depends on what is written in their input."""
+
+import agentmesh as am
+
+CALLS: list[str] = []
+"""Tools that were performed for real, in this process."""
+
+
+class Graph(am.Message):
+    """Nodes in order, each with the nodes before it that it depends on."""
+
+    parents: list[list[int]]
+    kinds: list[str]
+
+
+class Inputs(am.Message):
+    """What a node is computed of."""
+
+    kind: str
+    values: list[int]
+
+
+def value_of(kind: str, values: list[int]) -> int:
+    """Return what a node comes to."""
+    if kind == "or":
+        return int(any(values))
+    if kind == "and":
+        return int(all(values))
+    return sum(values) % 7 + 1
+
+
+@am.tool
+async def compute(kind: str, values: list[int]) -> int:
+    """Compute a node: deterministic, and counted."""
+    CALLS.append(kind)
+    return value_of(kind, values)
+
+
+@am.tool(idempotent=False)
+async def pay(amount: int) -> str:
+    """Do what can't be taken back."""
+    CALLS.append("pay")
+    return f"paid {amount}"
+
+
+@am.agent
+class Node:
+    """One node of the graph."""
+
+    worked: int = 0
+
+    @am.handler
+    async def work(self, inputs: Inputs) -> int:
+        """Compute it."""
+        self.worked += 1
+        return await compute(inputs.kind, inputs.values)
+
+
+@am.workflow(deadline="1m")
+async def evaluate(graph: Graph) -> list[int]:
+    """Compute all nodes, each after those it depends on."""
+    values: list[int] = []
+    for number, parents in enumerate(graph.parents):
+        inputs = Inputs(kind=graph.kinds[number], values=[values[each] for each in parents])
+        values.append(await am.ref(Node, f"n{number}").work(inputs))
+    return values
+
+
+class Bid(am.Message):
+    """What somebody offers."""
+
+    who: str
+    amount: int
+
+
+@am.agent
+class Bidder:
+    """Makes an offer."""
+
+    @am.handler
+    async def bid(self) -> str:
+        """Look up how much, and offer it."""
+        amount = await compute("sum", [len(am.context().key)])
+        return await am.ref(Auction, "a").offer(Bid(who=am.context().key, amount=amount))
+
+
+@am.agent
+class Auction:
+    """Sells to the first who offers enough."""
+
+    sold_to: str = ""
+    offers: int = 0
+
+    @am.handler
+    async def offer(self, bid: Bid) -> str:
+        """Sell, unless it is sold."""
+        self.offers += 1
+        if self.sold_to:
+            return "too late"
+        self.sold_to = bid.who
+        return await pay(bid.amount)
+
+
+@am.workflow(deadline="1m")
+async def auction() -> dict[str, str]:
+    """Let two bid, one after the other."""
+    first = await am.ref(Bidder, "Ann").bid()
+    second = await am.ref(Bidder, "Bernd").bid()
+    return {"Ann": first, "Bernd": second}
