@@ -7,7 +7,7 @@ from pathlib import Path
 from agentmesh.errors import UsageError
 from agentmesh.linting import captured, order, outside, shared_state, source, waiting
 from agentmesh.linting.findings import Finding, Rule
-from agentmesh.linting.loading import Program, load
+from agentmesh.linting.loading import Program, load, uncollected
 from agentmesh.linting.names import Names
 from agentmesh.linting.reach import Reached, reached
 from agentmesh.linting.shared_state import RunTimeWrites
@@ -80,10 +80,11 @@ def check_program(
 ) -> Report:
     """Check a program that was read."""
     names = Names(program.modules)
-    inside = reached(names, every_async=every_async)
     found = dict.fromkeys(program.unread)
-    if inside:
-        found |= dict.fromkeys(_everything(names, inside))
+    with uncollected():
+        inside = reached(names, every_async=every_async)
+        if inside:
+            found |= dict.fromkeys(_everything(names, inside))
     sources = {module.source.path: module.source for module in program.modules.values()}
     kept: dict[tuple[str, int, int, str], Finding] = {}
     for each in found:

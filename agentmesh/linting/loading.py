@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,16 +43,23 @@ def load(targets: Iterable[str], *, folder: Path | None = None) -> Program:
         UsageError: A target does not exist, or has no Python in it.
     """
     loader = _Loader(folder or Path.cwd())
-    collects = gc.isenabled()
-    gc.disable()  # none of the nodes is garbage: looking for some takes longer than parsing
-    try:
+    with uncollected():
         for target in targets:
             loader.add_target(target)
         loader.follow()
+    return loader.program
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for no garbage: nodes are none, and looking through them takes longer than parsing."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collects:
             gc.enable()
-    return loader.program
 
 
 class _Loader:

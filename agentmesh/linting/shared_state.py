@@ -6,6 +6,7 @@ what anybody would put there (`if key not in CACHE: CACHE[key] = ...`) is let th
 """
 
 import ast
+import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
@@ -71,6 +72,7 @@ CLOSURE = Rule(
     good="@am.agent\nclass Counter:\n    calls: int = 0",
 )
 RULES = (WRITTEN, READ, CLASS, DEFAULT, CLOSURE)
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,10 @@ class RunTimeWrites:
         read = {found: None for one in reached for _, found in _globals_read(names, one)}
         found = {one: _place(one.module, one.in_main[0]) for one in read if one.in_main}
         inside = {one.function: None for one in reached}
+        wanted = {one.name for one in read}
         at_import: dict[Function, None] | None = None
         for module in names.modules.values():
-            named = {one.name: None for one in read if one.name in module.source.text}
+            named = wanted.intersection(_WORD.findall(module.source.text)) if wanted else ()
             for function in module.every_function if named else ():
                 if function in inside or _registers(function) or not _mentions(function, named):
                     continue

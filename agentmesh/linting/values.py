@@ -41,6 +41,10 @@ class Value:
 
     def __or__(self, other: "Value") -> "Value":
         """Return what is known of a value that is made of both, or is one of them."""
+        if other is CLEAN or other is self:
+            return self
+        if self is CLEAN:
+            return other
         return Value(
             unordered=self.unordered or other.unordered,
             holds_set=self.holds_set or other.holds_set,

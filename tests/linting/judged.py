@@ -2,6 +2,7 @@
 
 `judged.csv` has a line for each: package, version, file, line, rule, `true` or `false`, and why.
 True means: were the coroutine a handler, a replay of it could differ, or the run would be refused.
+Rules were corrected while this code was read, so that on other code they may be right less often.
 """
 
 import csv
