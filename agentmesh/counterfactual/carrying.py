@@ -182,10 +182,7 @@ class Carrier:
             item.at, item.rank, item.edited = item.at + change.late_ns, UNRECORDED, True
         item.after = change.after
         if change.twice:
-            again = envelope.n if envelope.kind == kinds.ASK else envelope.re
-            copy = msgspec.structs.replace(
-                item.envelope, origin=envelope.origin or envelope.src, re=again
-            )
+            copy = msgspec.structs.replace(item.envelope, kind=kinds.TELL, re=0, origin="")
             self._from_client_now(copy, item.at, item.rank + 0.5)
 
     def _recorded_envelope(self, address: str, item: Item) -> Envelope:

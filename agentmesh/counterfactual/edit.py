@@ -158,7 +158,7 @@ def drop(event: Named | None = None) -> Edit:
 
 
 def duplicate(event: Named | None = None) -> Edit:
-    """Let a message arrive twice, the second time from nobody in particular.
+    """Let a message arrive twice: the second time, nobody waits for an answer.
 
     Args:
         event: The event at which it arrived.

@@ -66,7 +66,9 @@ class Changes:
     by_key: dict[str, Change] = field(default_factory=dict)
     inserted: list[Envelope] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
-    """The events that are changed."""
+    """The events that are changed, one for each edit."""
+    messages: list[str] = field(default_factory=list)
+    """The ids of the messages that are changed, one for each edit; empty for an effect."""
 
 
 class Resolver:
@@ -122,6 +124,7 @@ class Resolver:
             )
         self._numbers.append(event.number)
         self._found.names.append(str(event))
+        self._found.messages.append("")
         step = next(self._run.steps(event.address, start=event.step))
         if isinstance(one, Result | Ask) or (
             isinstance(one, Delay) and isinstance(step.event, _ENDS)
@@ -130,7 +133,9 @@ class Resolver:
         elif not isinstance(step.event, Delivered) or step.event.envelope.kind not in _EDITABLE:
             raise _no_message(event, one.kind)
         else:
-            self._strike(key_of_envelope(step.event.envelope), one, step.event.envelope)
+            envelope = step.event.envelope
+            self._found.messages[-1] = envelope.id
+            self._strike(key_of_envelope(envelope), one, envelope)
 
     def _strike(self, key: str, one: Edit, envelope: Envelope | None) -> None:
         change = self._found.by_key.setdefault(key, Change())
@@ -249,6 +254,7 @@ class Resolver:
                 f"{one.to!r} is no agent's address.", fix="Write it as `Type/key`: Writer/w1."
             )
         self._found.names.append(f"after {begin}")
+        self._found.messages.append("")
         spec = self._spec(one.to, one.handler)
         adapters = spec.signature.adapters
         if not adapters:

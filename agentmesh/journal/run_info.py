@@ -112,7 +112,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
     """Id of the run that this is a branch of."""
     interventions: list[Any] = []
-    """What the branch changes, as JSON values."""
+    """What the branch changes, as JSON values; what its parents changed comes first."""
     known_as: str = ""
     """Of a branch: the id that its handlers see, which is that of the run all branches come from.
     Empty for the run's own id."""

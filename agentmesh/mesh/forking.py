@@ -159,14 +159,17 @@ class _Branch:
     def _create(self, changes: Changes) -> RunDirectory:
         info = self._run.info
         said = [one.as_json() for one in self._edits]
-        for one, name in zip(said, changes.names, strict=True):
-            one["event"] = name
+        for one, name, message in zip(said, changes.names, changes.messages, strict=True):
+            one |= {"event": name, "branch": self._id}
+            if message:
+                one["message"] = message
+        own = strings.loads(self._redactor.json(strings.dumps_pretty(said)))
         branch = replace(
             info,
             id=self._id,
             parent=info.id,
             known_as=info.known_as or info.id,
-            interventions=strings.loads(self._redactor.json(strings.dumps_pretty(said))),
+            interventions=[*info.interventions, *own],
             status=RUNNING,
             result=None,
             error=None,
@@ -222,7 +225,7 @@ class _Branch:
             parent=self._run.id,
             run_id=self._id,
             location=directory.path,
-            edits=info.interventions,
+            edits=[each for each in info.interventions if each.get("branch") == self._id],
             policy=self._answering.policy,
             status=info.status,
             result=info.result,

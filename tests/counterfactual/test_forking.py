@@ -109,6 +109,35 @@ def test_a_message_that_comes_later_lets_the_other_win(sold: RecordedRun, store:
 
 
 @pytest.mark.parametrize(
+    ("edit", "result"),
+    [
+        (am.edit.message({"who": "Zoe"}, "Auction/a@1"), ["paid 4", "too late"]),
+        (am.edit.message("paid 400", "Bidder/Ann@3"), ["paid 400", "too late"]),
+        (am.edit.duplicate("Auction/a@1"), ["paid 4", "too late"]),
+        (am.edit.drop("Auction/a@3"), "not done by its deadline"),
+        (am.edit.drop("Bidder/Bernd@3"), "not done by its deadline"),
+    ],
+)
+def test_each_change_of_a_message_makes_a_run_that_replays(
+    sold: RecordedRun, store: Path, edit: am.edit.Edit, result: list[str] | str
+) -> None:
+    """An audit knows what was changed on purpose, and finds nothing else wrong."""
+    report = checked(am.fork(sold, edit=edit), store)
+    assert not report.effects_issued
+    if isinstance(result, list):
+        assert list(report.result.values()) == result
+    else:
+        assert result in report.error["what"]
+
+
+def test_a_message_that_nobody_sent_can_come_first(sold: RecordedRun, store: Path) -> None:
+    """It has the auction before anybody else does."""
+    edit = am.edit.insert("Auction/a", "offer", programs.Bid(who="Eve", amount=4))
+    report = checked(am.fork(sold, at="Bidder/Ann@2", edit=edit, answers={"pay": "paid"}), store)
+    assert report.result == {"Ann": "too late", "Bernd": "too late"}
+
+
+@pytest.mark.parametrize(
     ("edit", "problem"),
     [
         (am.edit.message({"amount": "much"}, "Auction/a@1"), "amount: Input should be a valid int"),
