@@ -16,6 +16,7 @@ from agentmesh.sdk.agent import agent, handler
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import ref
 from agentmesh.sdk.workflow import workflow
+from agentmesh.simulation.explorer import explore
 from agentmesh.simulation.faults import EVERY, Faults, Planned
 from agentmesh.simulation.pool import Timing
 from agentmesh.simulation.schedulers import Held, Random, Recorded
@@ -322,3 +323,30 @@ def test_a_world_that_never_ends_is_given_up() -> None:
         assert not world.ended
         with pytest.raises(UsageError, match="has not ended after 3 events"):
             world.value()
+
+
+@workflow(deadline="1m")
+async def two_buyers() -> list[int]:
+    """Two shops ask one price list, which is outside and counts."""
+    shops = [ref(Shop, key) for key in ("a", "b")]
+    return list(await asyncio.gather(*(shop.buy(Order()) for shop in shops)))
+
+
+@pytest.mark.parametrize(("shared", "ends"), [(False, 1), (True, 2)])
+def test_effects_on_something_shared_are_explored_in_both_orders(shared: bool, ends: int) -> None:  # noqa: FBT001
+    """Agents that share nothing but a fake outside: its order counts only if that is said."""
+
+    def make() -> World:
+        asked: list[str] = []
+        script = {"price": lambda item: asked.append(item) or len(asked), "stock": 0}  # type: ignore[func-returns-value]
+        return World(two_buyers, effects=script, timing=FREE)
+
+    seen: set[str] = set()
+
+    def look(world: World) -> bool:
+        seen.add(str(world.value()))
+        return False
+
+    explore(make, look, shared=shared)
+
+    assert len(seen) == ends
