@@ -10,6 +10,7 @@ import msgspec
 
 from agentmesh.causality.figures import add_tokens
 from agentmesh.counterfactual.edits import Change, Changes
+from agentmesh.counterfactual.models import rewritten
 from agentmesh.counterfactual.pending import (
     EFFECT,
     MESSAGE,
@@ -31,7 +32,8 @@ from agentmesh.kernel.envelope import CLIENT, Envelope
 from agentmesh.simulation.records import effect_key, timer_key
 from agentmesh.simulation.sources import Outcome
 
-_ANSWERS = (kinds.REPLY, kinds.FAIL)
+ANSWERS = (kinds.REPLY, kinds.FAIL)
+"""Kinds of message that are known by what they answer, and not by their number."""
 
 
 class Carrier:
@@ -58,6 +60,8 @@ class Carrier:
         self._encoder = encoder
         self._pending = Pending()
         self._from_client = 0
+        self._copied = False
+        """Whether all that is before the cut is copied."""
         self._now = 0
 
     # --- from outside -----------------------------------------------------------------------------
@@ -99,8 +103,9 @@ class Carrier:
         elif isinstance(command, StartEffect):
             key = effect_key(address, command.turn, command.n)
             ended = self._parent.effects[key]
-            self._save(ended)
-            if key not in happened:
+            if key in happened:
+                self._save(ended)
+            else:
                 self._await_effect(address, ended)
         elif isinstance(command, commands.StartTimer):
             key = timer_key(address, command.turn, command.n)
@@ -127,7 +132,7 @@ class Carrier:
             self._pending.forget(effect_key(address, command.turn, command.n))
 
     def _answered(self, kind: int, re: int, at: int, envelope: Envelope | None) -> None:
-        if kind in _ANSWERS and re == 1 and not self.answered_at:
+        if kind in ANSWERS and re == 1 and not self.answered_at:
             self.answered_at, self.answer = at, envelope
 
     def _sent(self, key: str, source: str, command: Sent) -> None:
@@ -205,14 +210,15 @@ class Carrier:
     def _await_effect(self, address: str, ended: Ended) -> None:
         """Let an effect that the parent has started go on."""
         done = sum(place.step < self._parent.first(address) for place in ended.pieces)
-        self._add_effect(address, ended.command, ended, done, same=True)
+        item = self._effect(address, ended.command, ended, done)
+        item.same = True
+        self._add_changed(item)
 
     def _start(self, address: str, now: int, command: StartEffect) -> None:
         """Start an effect: from the record if it has one of this key."""
         ended = self._parent.by_key.get(command.key)
         if ended is not None and ended.end is not None:
-            self._save(ended)
-            self._add_effect(address, command, ended, 0, same=False, now=now)
+            self._add_changed(self._effect(address, command, ended, 0, now=now))
             return
         key = effect_key(address, command.turn, command.n)
         there = self._parent.effects.get(key)
@@ -223,17 +229,10 @@ class Carrier:
         item.edited = True
         self._add_changed(item)
 
-    def _add_effect(
-        self,
-        address: str,
-        command: StartEffect,
-        ended: Ended,
-        part: int,
-        *,
-        same: bool,
-        now: int = 0,
-    ) -> None:
-        """Let an effect end as the parent has it, in pieces if it came in pieces."""
+    def _effect(
+        self, address: str, command: StartEffect, ended: Ended, part: int, *, now: int = 0
+    ) -> Item:
+        """Return the end of an effect as the parent has it, or the next of its pieces."""
         key = effect_key(address, command.turn, command.n)
         item = Item(key, EFFECT, address, NEVER, UNRECORDED)
         item.command, item.turn, item.n, item.part = command, command.turn, command.n, part
@@ -246,14 +245,15 @@ class Carrier:
             item.at = max(now, item.at)
             item.rank = place.number if there else UNRECORDED
             item.recorded = place.step if there else -1
-            item.same = same
-        if ended.end is not None:
-            item.ended = ended
-        self._add_changed(item)
+        item.ended = ended
+        return item
 
     def _add_changed(self, item: Item) -> None:
+        """Take in an effect that goes on; what is changed of it is changed here."""
+        if self._changes.models and not item.part and self._copied:
+            self._ask_otherwise(item)
         change = self._changes.by_key.get(item.key)
-        if change is not None and not item.part:
+        if change is not None:
             item.edited = True
             item.at += change.late_ns if item.at < NEVER else 0
             if change.again:
@@ -261,7 +261,17 @@ class Carrier:
             if change.outcome is not None:
                 item.outcome, item.ended = change.outcome, None
                 self.count.effects_edited += 1
+        if item.ended is not None:
+            self._save(item.ended)
         self._pending.add(item)
+
+    def _ask_otherwise(self, item: Item) -> None:
+        """Let a model call that comes after the cut ask for something else."""
+        assert item.command is not None
+        command = self._parent.run.resolve(item.command)
+        asked = rewritten(item.address, command, self._changes.models)
+        if asked is not command:
+            item.command, item.ended, item.edited, item.rewritten = asked, None, True, True
 
     def _outcome(self, ended: Ended) -> Outcome:
         """Return how the parent's effect ended."""
@@ -284,11 +294,9 @@ class Carrier:
         assert item.command is not None
         if item.ended is not None:
             if item.part < len(item.ended.pieces):
-                self._add_effect(
-                    *(item.address, item.command, item.ended, item.part + 1),
-                    same=item.same,
-                    now=at,
-                )
+                more = self._effect(item.address, item.command, item.ended, item.part + 1, now=at)
+                more.same = item.same
+                self._pending.add(more)
             return
         further = Item(item.key, EFFECT, item.address, item.at, item.rank)
         further.command, further.outcome, further.part = item.command, item.outcome, item.part + 1
@@ -297,11 +305,7 @@ class Carrier:
 
     def _save(self, ended: Ended) -> None:
         """Count an effect whose answer is on record."""
-        change = self._changes.by_key.get(
-            effect_key(ended.address, ended.command.turn, ended.command.n)
-        )
-        changed = change is not None and (change.again or change.outcome is not None)
-        if ended.end is None or changed:
+        if ended.end is None:
             return
         self.count.effects_reused += 1
         self.count.saved.seconds += ended.seconds
@@ -311,10 +315,19 @@ class Carrier:
 
     # --- the journal ------------------------------------------------------------------------------
 
-    def _write(self, address: str, step: Step) -> None:
-        """Copy a recorded step."""
-        resolve = self._parent.run.resolve
-        self._journal.event(address, step.number, resolve(step.event))
+    def _write(self, address: str, step: Step, number: int = 0) -> None:
+        """Copy a recorded step.
+
+        Args:
+            address: Of the agent.
+            step: The step.
+            number: Of the message that was delivered, if it has another one here.
+        """
+        event = self._parent.run.resolve(step.event)
+        if number and isinstance(event, events.Delivered) and event.envelope.n != number:
+            envelope = msgspec.structs.replace(event.envelope, n=number)
+            event = msgspec.structs.replace(event, envelope=envelope)
+        self._journal.event(address, step.number, event)
         if step.handled:
-            issued = [resolve(command) for command in step.commands]
+            issued = [self._parent.run.resolve(command) for command in step.commands]
             self._journal.commands(address, step.number, issued)

@@ -6,7 +6,7 @@ plain data: whether there is such an event, and whether what is said fits it, sh
 is made (`edits`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -105,6 +105,19 @@ class Insert(Edit):
     """JSON value of the message."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Model(Edit):
+    """Another model, other parameters or another prompt, in the model calls that come later."""
+
+    kind: ClassVar[str] = "model"
+    parameters: Mapping[str, Any]
+    """What the request says instead: `model`, `temperature` and so on."""
+    replaced: Mapping[str, str]
+    """Text of prompts, and what stands there instead."""
+    agents: tuple[str, ...] = ()
+    """Types or addresses of the agents whose calls are meant; all for none."""
+
+
 def result(value: Any, event: Named | None = None) -> Edit:
     """Let an effect have another result.
 
@@ -186,6 +199,34 @@ def reorder(event: Named, after: Named) -> Edit:
     return Reorder(event=event, after=after)
 
 
+def model(name: str = "", *, agents: Iterable[str] = (), **parameters: Any) -> Edit:
+    """Let model calls that come later ask another model, or with other parameters.
+
+    Args:
+        name: The model; the one that was asked for by default.
+        agents: Types or addresses of the agents that are meant; all for none.
+        parameters: Of the request: `temperature=0`, say.
+    """
+    said = {"model": name, **parameters} if name else parameters
+    return Model(parameters=_plain(said), replaced={}, agents=_names(agents))
+
+
+def prompt(old: str, new: str, *, agents: Iterable[str] = ()) -> Edit:
+    """Let the prompts of model calls that come later say something else.
+
+    Args:
+        old: A part of their text.
+        new: What stands there instead.
+        agents: Types or addresses of the agents that are meant; all for none.
+
+    Raises:
+        UsageError: There is no part to replace.
+    """
+    if not old:
+        raise UsageError("A part of a prompt is replaced, and it is empty.", fix="Say which part.")
+    return Model(parameters={}, replaced={old: new}, agents=_names(agents))
+
+
 def insert(to: str, handler: str, value: Message | Mapping[str, Any] | None = None) -> Edit:
     """Tell an agent something that nobody had told it, at the event at which the branch begins.
 
@@ -195,6 +236,10 @@ def insert(to: str, handler: str, value: Message | Mapping[str, Any] | None = No
         value: The message.
     """
     return Insert(to=to, handler=handler, value=_plain(value))
+
+
+def _names(agents: Iterable[str]) -> tuple[str, ...]:
+    return (agents,) if isinstance(agents, str) else tuple(agents)
 
 
 def shown(named: Named | None) -> str:

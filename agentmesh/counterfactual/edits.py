@@ -21,6 +21,7 @@ from agentmesh.counterfactual.edit import (
     Duplicate,
     Edit,
     Insert,
+    Model,
     Reorder,
     Result,
 )
@@ -65,6 +66,8 @@ class Changes:
     """The last event, in the run order, that the branch shares with its parent."""
     by_key: dict[str, Change] = field(default_factory=dict)
     inserted: list[Envelope] = field(default_factory=list)
+    models: list[Model] = field(default_factory=list)
+    """What is different about model calls."""
     names: list[str] = field(default_factory=list)
     """The events that are changed, one for each edit."""
     messages: list[str] = field(default_factory=list)
@@ -116,6 +119,9 @@ class Resolver:
         if isinstance(one, Insert):
             self._found.inserted.append(self._new(one, begin))
             return
+        if isinstance(one, Model):
+            self._add_model(one, begin)
+            return
         event = self._order.find(one.event) if one.event is not None else begin
         if event is None:
             raise UsageError(
@@ -136,6 +142,16 @@ class Resolver:
             envelope = step.event.envelope
             self._found.messages[-1] = envelope.id
             self._strike(key_of_envelope(envelope), one, envelope)
+
+    def _add_model(self, one: Model, begin: EventRef | None) -> None:
+        if begin is None:
+            raise UsageError(
+                "Model calls are changed, and nothing says from when on.",
+                fix="Say after which event: at='Writer/w1@118'; at=0 is the run's beginning.",
+            )
+        self._found.models.append(one)
+        self._found.names.append(f"after {begin}")
+        self._found.messages.append("")
 
     def _strike(self, key: str, one: Edit, envelope: Envelope | None) -> None:
         change = self._found.by_key.setdefault(key, Change())

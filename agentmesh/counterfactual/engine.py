@@ -14,8 +14,9 @@ import msgspec
 
 from agentmesh.causality.figures import add_tokens
 from agentmesh.counterfactual.answers import Answering
-from agentmesh.counterfactual.carrying import Carrier
+from agentmesh.counterfactual.carrying import ANSWERS, Carrier
 from agentmesh.counterfactual.edits import Changes
+from agentmesh.counterfactual.models import rewriting
 from agentmesh.counterfactual.pending import (
     HOST,
     MESSAGE,
@@ -80,6 +81,7 @@ class Engine(Carrier):
         with self._replayer.in_place():
             try:
                 self._copy()
+                self._copied = True
                 self._insert()
                 while (item := self._next()) is not None:
                     self._happen(item)
@@ -166,7 +168,7 @@ class Engine(Carrier):
         if item.at < NEVER:
             self._now = max(self._now, item.at)
         if player.follows and self._is_recorded(player, item):
-            self._follow(player, item.recorded)
+            self._follow(player, item.recorded, item.envelope)
             self._go_on(item, player.now)
         elif item.kind == HOST:
             self._strike(player, item)
@@ -220,15 +222,22 @@ class Engine(Carrier):
         if item.envelope is not None and isinstance(recorded, events.Delivered):
             made = self._encoder.event_record(events.Delivered(recorded.at, item.envelope))
             assert isinstance(made, events.Delivered)
-            return _without_note(made.envelope) == _without_note(recorded.envelope)
+            return _comparable(made.envelope) == _comparable(recorded.envelope)
         return False
 
-    def _follow(self, player: Player, until: int) -> None:
-        """Take over what the parent's agent did."""
+    def _follow(self, player: Player, until: int, came: Envelope | None = None) -> None:
+        """Take over what the parent's agent did.
+
+        Args:
+            player: The agent.
+            until: The last step of that.
+            came: What was delivered to it in that step, if it comes from an agent that runs.
+        """
         while player.next <= until:
             step = player.expected()
             assert step is not None
-            self._write(player.address, step)
+            number = came.n if came is not None and player.next == until else 0
+            self._write(player.address, step, number)
             player.next += 1
             player.now = max(player.now, step.event.at)
             self.count.reused += 1
@@ -312,7 +321,11 @@ class Engine(Carrier):
         outcome = item.outcome
         if outcome is None:
             ended = item.ended
-            outcome = self._outcome(ended) if ended else self._performed(player, item, at)
+            if ended is not None and ended.end is not None:
+                outcome = self._outcome(ended)
+            else:
+                outcome = self._performed(player, item, at)
+                item.ended = None
             item.outcome = outcome
         if item.part < len(outcome.pieces):
             self._go_on(item, at)
@@ -326,12 +339,13 @@ class Engine(Carrier):
         assert item.command is not None
         assert player.cell is not None
         command, take = item.command, player.cell.take_performer
+        models = self._changes.models if item.rewritten else []
         asked = Asked(
             address=player.address,
             command=command,
             at=at,
             seed=self._parent.run.info.seed,
-            performer=lambda: take(command.turn, command.n),
+            performer=lambda: rewriting(take(command.turn, command.n), player.address, models),
         )
         outcome = self._answering.answer(asked)
         self.count.effects_issued.append(f"{player.address} {command.kind} {command.name}")
@@ -371,5 +385,7 @@ def _is_piece(event: Event) -> bool:
     return isinstance(event, events.EffectStreamed)
 
 
-def _without_note(envelope: Envelope) -> Envelope:
-    return msgspec.structs.replace(envelope, note="") if envelope.note else envelope
+def _comparable(envelope: Envelope) -> Envelope:
+    """Return a message without what makes no difference to who gets it."""
+    number = 0 if envelope.kind in ANSWERS else envelope.n
+    return msgspec.structs.replace(envelope, note="", n=number)

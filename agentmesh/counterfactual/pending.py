@@ -35,7 +35,8 @@ class Item:
 
     __slots__ = (
         *("address", "after", "at", "command", "edited", "ended", "envelope", "gone", "key"),
-        *("kind", "lane", "n", "outcome", "part", "rank", "recorded", "same", "serial", "turn"),
+        *("kind", "lane", "n", "outcome", "part", "rank", "recorded", "rewritten", "same"),
+        *("serial", "turn"),
     )
 
     def __init__(self, key: str, kind: str, address: str, at: int, rank: float) -> None:
@@ -51,6 +52,8 @@ class Item:
         self.same = False
         """Whether it comes from what was reused, and so is what was recorded."""
         self.edited = False
+        self.rewritten = False
+        """Whether it asks a model for something else than the agent did."""
         self.gone = False
         """Whether it was taken back."""
         self.after = ""

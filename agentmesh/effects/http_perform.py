@@ -10,7 +10,8 @@ import os
 import ssl
 import weakref
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from agentmesh.effects import http_record, keys
@@ -44,12 +45,19 @@ class Outgoing:
     """Seconds, by phase: `connect`, `read`, `write`, `pool`."""
 
 
+REWRITE: ContextVar[Callable[[bytes], bytes] | None] = ContextVar("rewrite", default=None)
+"""What is done to the body of a request before it is sent: in a branch, which asks another."""
+
+
 async def perform(outgoing: Outgoing, emit: Callable[[bytes], None]) -> bytes:
     """Send a request; emit the head and pieces of a streamed response, return any other.
 
     Raises:
         httpx2.TransportError: As the library raised it, always with a text.
     """
+    rewrite = REWRITE.get()
+    if rewrite is not None:
+        outgoing = replace(outgoing, body=rewrite(outgoing.body))
     response = await send(outgoing)
     try:
         with _texts(outgoing):
