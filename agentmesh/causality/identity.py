@@ -129,11 +129,14 @@ class _Agent:
 
     def identify(self, names: "_Names") -> None:
         """Find the identity of each event."""
+        met: Counter[int] = Counter()
         for base, salt in zip(self._bases, self._salts, strict=True):
             assert isinstance(base, tuple)
-            self.trace.identities.append(
-                names.of(*base) if salt == 0 else _digest(str(names.of(*base)), str(salt))
-            )
+            found = names.of(*base) if salt == 0 else _digest(str(names.of(*base)), str(salt))
+            met[found] += 1
+            if met[found] > 1:  # a message that is tried again does the same again
+                found = _digest(str(found), str(met[found]))
+            self.trace.identities.append(found)
 
     def _of(self, event: EventRecord) -> tuple[tuple[str, int] | int, int]:
         """Return what an event's identity is made of: a message or turn, and what else."""

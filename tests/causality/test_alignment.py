@@ -27,7 +27,7 @@ def parting(found: RunDiff, agent: str) -> Parting:
 
 
 @settings(
-    max_examples=10,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
