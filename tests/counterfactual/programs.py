@@ -4,6 +4,8 @@ import agentmesh as am
 
 CALLS: list[str] = []
 """Tools that were performed for real, in this process."""
+EXTRA: list[int] = []
+"""What other code would do: empty when runs are recorded."""
 
 
 class Graph(am.Message):
@@ -80,7 +82,7 @@ class Bidder:
     @am.handler
     async def bid(self) -> str:
         """Look up how much, and offer it."""
-        amount = await compute("sum", [len(am.context().key)])
+        amount = await compute("sum", [len(am.context().key), *EXTRA])
         return await am.ref(Auction, "a").offer(Bid(who=am.context().key, amount=amount))
 
 
@@ -107,3 +109,29 @@ async def auction() -> dict[str, str]:
     first = await am.ref(Bidder, "Ann").bid()
     second = await am.ref(Bidder, "Bernd").bid()
     return {"Ann": first, "Bernd": second}
+
+
+class Question(am.Message):
+    """What a model is asked."""
+
+    text: str
+
+
+@am.agent
+class Writer:
+    """Asks a model."""
+
+    @am.handler
+    async def write(self, question: Question) -> str:
+        """Return what the model says."""
+        answer = await am.openai().chat.completions.create(
+            model="sim-small", messages=[{"role": "user", "content": question.text}]
+        )
+        return str(answer.choices[0].message.content)
+
+
+@am.workflow(deadline="1m")
+async def questions() -> list[str]:
+    """Ask twice, one after the other."""
+    writer = am.ref(Writer)
+    return [await writer.write(Question(text=text)) for text in ("one, brief", "two, brief")]

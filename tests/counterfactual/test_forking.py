@@ -163,3 +163,12 @@ def test_a_branch_at_an_event_that_is_not_there_is_refused(sold: RecordedRun) ->
             am.fork(sold, at=at)
     with pytest.raises(am.UsageError, match="begins only after it"):
         am.fork(sold, at="Auction/a@2", edit=am.edit.result(3, "Bidder/Ann@2"))
+
+
+def test_code_that_changed_before_the_branch_begins_is_named(
+    sold: RecordedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that has to run can't be brought to where it was."""
+    monkeypatch.setattr(programs, "EXTRA", [1])
+    with pytest.raises(am.DivergenceError, match="before that, today's program already does"):
+        am.fork(sold, edit=am.edit.message("paid 5", "Bidder/Ann@3"))

@@ -1,0 +1,68 @@
+"""`agentmesh fork` as people meet it: what it says of a branch, and how it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import agentmesh as am
+from agentmesh.cli import app as cli
+from tests.counterfactual import programs
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one run: two bid, and the first gets it."""
+    folder = tmp_path_factory.mktemp("store")
+    am.run(programs.auction, local=True, store=str(folder), run_id="sold", quiet=True)
+    return folder
+
+
+def fork(store: Path, *words: str) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(cli.app, ["fork", "sold", "--store", str(store), *words])
+
+
+def test_a_branch_is_told_in_a_few_lines(store: Path) -> None:
+    """What ran, what was reused, where it came back, and what it came to."""
+    done = fork(store, "--edit", 'Auction/a@1={"who": "Zoe"}', "--id", "edited")
+    assert done.exit_code == 0
+    assert "edited branches off sold: done" in done.output
+    assert "0 issued anew" in done.output
+    assert "result    the same" in done.output
+    assert "agentmesh diff sold edited" in done.output
+
+
+def test_json_has_everything(store: Path) -> None:
+    """For programs that make branches."""
+    done = fork(store, "--delay", "Auction/a@1=2s", "--json")
+    said = json.loads(done.stdout)
+    assert said["parent"] == "sold"
+    assert said["edits"][0]["edit"] == "delay"
+    assert said["events"] == said["kept"] + said["reused"] + said["executed"]
+
+
+def test_a_missing_answer_ends_the_branch_and_says_what_to_do(store: Path) -> None:
+    """Exit code 1: the question was not answered."""
+    done = fork(store, "--result", "Bidder/Ann@2=6")
+    assert done.exit_code == 1
+    assert "stopped   Auction/a asks for tool pay" in done.output
+    assert "--policy live" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--result", "Bidder/Ann@2=x"], "which is no JSON"),
+        (["--result", "6"], "can't be understood"),
+        (["--edit", 'Auction/a@1={"amount": "x"}'], "amount: Input should be"),
+        (["--drop", "Auction/a@77"], "has no event Auction/a@77"),
+        ([], "what is different"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(store: Path, words: list[str], problem: str) -> None:
+    """Exit code 2, and the problem by its name."""
+    done = fork(store, *words)
+    assert done.exit_code == 2
+    assert problem in " ".join(done.output.split())
