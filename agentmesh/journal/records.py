@@ -13,7 +13,7 @@ Everything here is plain data: msgpack arrays without extension types, decoded i
 the classes of this file and `kernel.events` and into nothing else.
 """
 
-from typing import Any, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 import msgspec
 
@@ -26,6 +26,7 @@ from agentmesh.kernel.commands import (
     StartEffect,
     StartTimer,
 )
+from agentmesh.kernel.envelope import ESCALATE, TELL
 from agentmesh.kernel.events import (
     Cancelled,
     Delivered,
@@ -49,7 +50,7 @@ class Sent(Command, frozen=True, tag="sent"):
     n: int
     """The sender's counter: with its address it names the message."""
     dst: str
-    kind: int
+    kind: Annotated[int, msgspec.Meta(ge=TELL, le=ESCALATE)]
     """One of `kernel.envelope`'s constants."""
     handler: str
     type: str = msgspec.field(name="message_type")  # `type` is where tags are

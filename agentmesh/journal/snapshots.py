@@ -50,12 +50,19 @@ class CellImage(msgspec.Struct, array_like=True, tag="cell"):
     def events(self) -> Iterator[EventRecord]:
         """Yield its events since the rest."""
         for raw in self.carried:
-            yield cast("EventRecord", decode_record(raw))
+            yield cast("EventRecord", self._decoded(raw))
 
     def mailbox(self) -> Iterator[Delivered]:
         """Yield what was in its mailbox at the rest."""
         for raw in self.waiting:
-            yield cast("Delivered", decode_record(raw))
+            yield cast("Delivered", self._decoded(raw))
+
+    def _decoded(self, raw: bytes) -> object:
+        try:
+            return decode_record(raw)
+        except (ValueError, msgspec.DecodeError) as error:
+            name = f"snapshot of {self.address or 'a host'}"
+            raise damaged(name, 0, f"an event in it can't be read: {error}") from error
 
 
 class FlightImage(msgspec.Struct, array_like=True, tag="flight"):

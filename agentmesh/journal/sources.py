@@ -208,7 +208,7 @@ def merged_steps(
     if plan is None:
         plan = Plan(sorted(segments, key=lambda each: each.order), start)
     for number in range(start, plan.end):
-        if number >= plan.size or plan.events[number] < 0:
+        if not plan.has(number):
             problem = f"step {number} of {address} is missing: perhaps a log file is, too"
             raise damaged(run, 0, problem)
         yield plan.step(number)
@@ -226,46 +226,56 @@ class Plan:
 
     def __init__(self, segments: list[Segment], start: int = 0) -> None:
         self._segments = segments
-        self.size = start + sum(len(segment.steps) for segment in segments)
         self.end = 0
-        self.events = array("q", [-1]) * self.size
-        self._commands = array("q", [-1]) * self.size
+        self._start = start
+        size = sum(len(segment.steps) for segment in segments)
+        self._size = start + size
+        self._events = array("q", [-1]) * size  # from `start` on, as the next
+        self._commands = array("q", [-1]) * size
         self._more: dict[int, list[int]] = {}
         for place, segment in enumerate(segments):
             self._lay_over(place, segment)
 
+    def has(self, number: int) -> bool:
+        """Tell whether there is a record of a step's event."""
+        return self._start <= number < self._size and self._events[number - self._start] >= 0
+
     def step(self, number: int) -> Step:
         """Decode a step."""
-        event = cast("EventRecord", self._load(self.events[number]))
+        place = number - self._start
+        event = cast("EventRecord", self._load(self._events[place]))
         commands: list[CommandRecord] = []
-        for record in (self._commands[number], *self._more.get(number, ())):
+        for record in (self._commands[place], *self._more.get(place, ())):
             if record >= 0:
                 commands += cast(
                     "list[CommandRecord]", cast("Handled", self._load(record)).commands
                 )
-        return Step(number, event, tuple(commands), handled=self._commands[number] >= 0)
+        return Step(number, event, tuple(commands), handled=self._commands[place] >= 0)
 
     def _lay_over(self, place: int, segment: Segment) -> None:
         records = zip(segment.steps, segment.is_commands, strict=True)
         first = min((step for step, is_commands in records if not is_commands), default=self.end)
-        for step in range(first, min(self.end, self.size)):
-            self.events[step] = self._commands[step] = -1
-            self._more.pop(step, None)
+        for step in range(max(first, self._start), min(self.end, self._size)):
+            here = step - self._start
+            self._events[here] = self._commands[here] = -1
+            self._more.pop(here, None)
         self.end = min(self.end, first)
         records = zip(segment.steps, segment.is_commands, strict=True)
         for number, (step, is_commands) in enumerate(records):
             self.end = max(self.end, step + 1)
-            if step < self.size:  # else steps are missing, since there is one record each at least
-                self._put(step, place << _PLACE_BITS | number, is_commands=bool(is_commands))
+            # Where there are later ones, some are missing: there is one record each at least.
+            if self._start <= step < self._size:
+                record = place << _PLACE_BITS | number
+                self._put(step - self._start, record, is_commands=bool(is_commands))
 
-    def _put(self, step: int, record: int, *, is_commands: bool) -> None:
+    def _put(self, place: int, record: int, *, is_commands: bool) -> None:
         if not is_commands:
-            self.events[step] = record
-        elif self._commands[step] >> _PLACE_BITS == record >> _PLACE_BITS:
-            self._more.setdefault(step, []).append(record)
+            self._events[place] = record
+        elif self._commands[place] >> _PLACE_BITS == record >> _PLACE_BITS:
+            self._more.setdefault(place, []).append(record)
         else:
-            self._commands[step] = record
-            self._more.pop(step, None)
+            self._commands[place] = record
+            self._more.pop(place, None)
 
     def _load(self, record: int) -> Body:
         segment = self._segments[record >> _PLACE_BITS]

@@ -5,6 +5,8 @@ own counter, unique without coordination. The kernel never looks inside a
 payload: it is the JSON that the layer above wrote.
 """
 
+from typing import Annotated
+
 import msgspec
 
 TELL = 0
@@ -52,7 +54,7 @@ class Envelope(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The sender's counter: with `src` it names this message. Starts at 1."""
     dst: str
     """Address of the receiver."""
-    kind: int
+    kind: Annotated[int, msgspec.Meta(ge=TELL, le=ESCALATE)]
     """One of the constants above."""
     handler: str = ""
     """Name of the handler that is to run; empty for replies."""
