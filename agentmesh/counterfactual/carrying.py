@@ -111,7 +111,7 @@ class Carrier:
             key = timer_key(address, command.turn, command.n)
             if key not in happened:
                 self._set_timer(address, command, same=True)
-        else:
+        elif not self._crossed(address, command):
             self._taken_back(address, command)
 
     def _issued(self, address: str, now: int, command: Command) -> None:
@@ -124,6 +124,15 @@ class Carrier:
             self._set_timer(address, command, same=False)
         else:
             self._taken_back(address, command)
+
+    def _crossed(self, address: str, command: Command) -> bool:
+        """Tell whether the parent took back what had ended by then, and came all the same."""
+        if isinstance(command, commands.CancelEffect):
+            ended = self._parent.effects.get(effect_key(address, command.turn, command.n))
+            return ended is not None and ended.end is not None
+        if isinstance(command, commands.CancelTimer):
+            return timer_key(address, command.turn, command.n) in self._parent.places
+        return False
 
     def _taken_back(self, address: str, command: Command) -> None:
         if isinstance(command, commands.CancelTimer):

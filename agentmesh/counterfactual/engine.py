@@ -13,7 +13,7 @@ It reads no clock: times are the record's, or follow from them.
 import msgspec
 
 from agentmesh.causality.figures import add_tokens
-from agentmesh.counterfactual.answers import Answering
+from agentmesh.counterfactual.answers import Answering, StoppedError
 from agentmesh.counterfactual.carrying import ANSWERS, Carrier
 from agentmesh.counterfactual.edits import Changes
 from agentmesh.counterfactual.models import rewriting
@@ -83,11 +83,21 @@ class Engine(Carrier):
                 self._copy()
                 self._copied = True
                 self._insert()
-                while (item := self._next()) is not None:
-                    self._happen(item)
+                self._let_happen()
                 self._stop()
             finally:
                 self._journal.commit()
+
+    def _let_happen(self) -> None:
+        """Let things happen until nothing is left; after the answer, until an effect lacks one."""
+        while (item := self._next()) is not None:
+            try:
+                self._happen(item)
+            except StoppedError as error:
+                if not self.answered_at:
+                    raise
+                self.count.unanswered = error.what
+                return
 
     @property
     def agents(self) -> int:
@@ -203,8 +213,7 @@ class Engine(Carrier):
         """Tell whether an event is just the one that the parent's agent had next."""
         if item.recorded < player.next or item.edited:
             return False
-        between = range(player.next, item.recorded)
-        if any(not self._begins(player, number) for number in between):
+        if any(not self._begins(player, each) for each in range(player.next, item.recorded)):
             return False
         step = self._parent.step(player.address, item.recorded)
         if step is None or not step.handled or step.event.at < player.now:
@@ -293,8 +302,7 @@ class Engine(Carrier):
 
     def _give(self, player: Player, event: Event) -> None:
         """Let an agent that runs handle an event."""
-        cell, address, step = player.cell, player.address, player.next
-        assert cell is not None
+        address, step, cell = player.address, player.next, player.wake()
         self._journal.event(address, step, event)
         issued = cell.handle(event)
         self._journal.commands(address, step, issued)

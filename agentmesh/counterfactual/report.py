@@ -50,7 +50,7 @@ class Report:
     reconverged: list[str] = field(default_factory=list)
     """Events after which an agent was again as recorded, so that it ran no further."""
     stopped: str = ""
-    """The effect whose missing answer ended the branch."""
+    """The effect whose missing answer ended the branch, or what was left after its answer."""
     seconds: float = 0.0
     """How long making it took."""
 
@@ -81,3 +81,5 @@ class Count:
     saved: Figures = field(default_factory=Figures)
     spent: Figures = field(default_factory=Figures)
     reconverged: list[str] = field(default_factory=list)
+    unanswered: str = ""
+    """The effect that had no answer when the workflow had one."""

@@ -243,6 +243,6 @@ class _Branch:
             seconds_saved=count.saved.seconds,
             tokens_spent=count.spent.input_tokens + count.spent.output_tokens,
             reconverged=count.reconverged,
-            stopped=stopped,
+            stopped=stopped or count.unanswered,
             seconds=time.perf_counter() - self._started,
         )
