@@ -61,7 +61,7 @@ def opened(data: bytes) -> Any:
     """Return the value of a payload: JSON is parsed, anything else becomes text."""
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):  # a payload may be nested deeper than Python goes
         return data.decode("utf-8", "backslashreplace")
 
 

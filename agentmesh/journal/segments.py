@@ -133,7 +133,7 @@ class SealedLogs(Sealed):
         raw = (self._file.schema_arrow.metadata or {}).get(HEADERS.encode(), b"")
         try:
             self.headers = msgspec.json.decode(raw, type=dict[str, SealedLog])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self.close()
             raise damaged(path, 0, f"what it says of its logs can't be read: {error}") from error
         self.wanted = set(self.headers)

@@ -221,12 +221,12 @@ def _check_none_missing(
         JournalDamagedError: One is missing.
     """
     found = {number_of(name, host) for name in _names(folder)} - {None} | numbers
-    needed = set(range(first, max((each or 0 for each in found), default=first)))
+    later = enumerate(sorted(each for each in found if each is not None and each >= first), first)
+    missing = next((wanted for wanted, number in later if number != wanted), None)
     if not found and any(number_of(name, host) for name in _names(folder.parent / SNAPSHOTS)):
-        needed = {0}
-    missing = sorted(needed - found)
-    if missing:
-        name = str(folder / f"{host}-{missing[0]}.log")
+        missing = 0
+    if missing is not None:
+        name = str(folder / f"{host}-{missing}.log")
         before = f"{error.what} And " if error else ""
         raise JournalDamagedError(
             f"{before}{name} is missing, and later files of the same host are there.",

@@ -93,6 +93,6 @@ def opened(value: object) -> object:
     if isinstance(value, bytes):
         try:
             return msgspec.json.decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return value.decode("utf-8", "backslashreplace")
     return list(value) if isinstance(value, tuple) else value
