@@ -22,6 +22,7 @@ from agentmesh.counterfactual.pending import (
 )
 from agentmesh.counterfactual.record import Ended, Parent, Place, key_of_envelope, message_key
 from agentmesh.counterfactual.report import Count
+from agentmesh.errors import UsageError
 from agentmesh.host.ports import Journal
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.records import CommandRecord, Sent, Step
@@ -160,7 +161,14 @@ class Carrier:
     def _undelivered(self, source: str, command: Sent) -> Envelope | None:
         """Return a message that the parent never delivered; None if nobody has its content."""
         if command.digest != self._encoder.digest(b""):
-            return None
+            if self._parent.answered:
+                return None  # the run was over before it arrived
+            raise UsageError(
+                f"{source}#{command.n} to {command.dst} was on its way when the run "
+                f"{self._parent.run.id} broke off, and its content is on no record.",
+                cause="A message is recorded by who gets it; a branch can't go on without it.",
+                fix="Resume the run first (`agentmesh resume`), or branch off one that has ended.",
+            )
         return Envelope(
             *(source, command.n, command.dst, command.kind, command.handler, command.type, b""),
             *(command.re, command.deadline, command.chain),

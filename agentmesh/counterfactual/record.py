@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agentmesh.causality.order import RunOrder
-from agentmesh.journal.records import EventRecord, Step
+from agentmesh.journal.records import EventRecord, Sent, Step
 from agentmesh.journal.run import Run
 from agentmesh.kernel.commands import StartEffect
-from agentmesh.kernel.envelope import FAIL, REPLY, Envelope
+from agentmesh.kernel.envelope import CLIENT, FAIL, REPLY, Envelope
 from agentmesh.kernel.events import (
     Cancelled,
     Delivered,
@@ -77,6 +77,8 @@ class Parent:
         """By the key of the effect, which survives forks."""
         self.steps: dict[str, list[Step]] = {}
         """Of each agent, what it did after the cut."""
+        self.answered = False
+        """Whether its workflow has returned or failed: else its record breaks off."""
         for address in run.addresses():
             self._read(address)
 
@@ -137,6 +139,8 @@ class Parent:
                 ended = Ended(command, address, event.at)
                 self.effects[effect_key(address, command.turn, command.n)] = ended
                 self.by_key[command.key] = ended
+            elif isinstance(command, Sent) and command.dst == CLIENT and command.re == 1:
+                self.answered = True
 
     def _ended(self, key: str, event: EventRecord, place: Place) -> None:
         known = self.effects.get(key)
