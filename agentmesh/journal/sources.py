@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 
 from agentmesh.journal import framing
 from agentmesh.journal.reading import LogReader, damaged
-from agentmesh.journal.records import Body, CommandRecord, EventRecord, Handled, Opened, Step
+from agentmesh.journal.records import Body, CommandRecord, Handled, Opened, Step
 from agentmesh.kernel.events import Delivered
 
 _FRAME_START = framing.FRAME_SIZE + framing.ARRAY_SIZE
@@ -211,7 +211,10 @@ def merged_steps(
         if not plan.has(number):
             problem = f"step {number} of {address} is missing: perhaps a log file is, too"
             raise damaged(run, 0, problem)
-        yield plan.step(number)
+        step = plan.step(number)
+        if step is None:
+            raise damaged(run, 0, f"step {number} of {address} is not what it is said to be")
+        yield step
 
 
 class Plan:
@@ -240,16 +243,18 @@ class Plan:
         """Tell whether there is a record of a step's event."""
         return self._start <= number < self._size and self._events[number - self._start] >= 0
 
-    def step(self, number: int) -> Step:
-        """Decode a step."""
+    def step(self, number: int) -> Step | None:
+        """Decode a step; None if it has commands for its event, or the other way round."""
         place = number - self._start
-        event = cast("EventRecord", self._load(self._events[place]))
+        event = self._load(self._events[place])
         commands: list[CommandRecord] = []
         for record in (self._commands[place], *self._more.get(place, ())):
-            if record >= 0:
-                commands += cast(
-                    "list[CommandRecord]", cast("Handled", self._load(record)).commands
-                )
+            handled = self._load(record) if record >= 0 else _NOTHING
+            if not isinstance(handled, Handled):
+                return None
+            commands += cast("list[CommandRecord]", handled.commands)
+        if isinstance(event, Handled | Opened):
+            return None
         return Step(number, event, tuple(commands), handled=self._commands[place] >= 0)
 
     def _lay_over(self, place: int, segment: Segment) -> None:
@@ -283,6 +288,7 @@ class Plan:
 
 
 _PLACE_BITS = 40
+_NOTHING = Handled([])
 
 
 def _int_size(number: int) -> int:
