@@ -6,6 +6,7 @@ in its own folder.
 
 import ipaddress
 import os
+import signal
 import socket
 import sys
 
@@ -24,6 +25,9 @@ os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - Ray spells it so
 # each of them would compile all of agentmesh anew: a fifth of what it takes to start one.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# In the background of a shell SIGINT is ignored, and would be in every process started here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "agentmesh",

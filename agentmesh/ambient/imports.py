@@ -28,6 +28,7 @@ Loaded = Callable[[ModuleType], None]
 
 _ENTRY = "_find_and_load"
 _waiting: dict[str, Loaded] = {}
+_told: dict[str, ModuleType] = {}
 _lock = RLock()
 
 
@@ -38,14 +39,24 @@ def loaded(name: str) -> ModuleType | None:
     return None if initialising else module
 
 
-def when_loaded(name: str, then: Loaded) -> None:
-    """Call a function with a module now, or as soon as somebody has imported it."""
+def when_loaded(name: str, then: Loaded, *, known: bool = False) -> None:
+    """Call a function with a module now, or as soon as somebody has imported it.
+
+    And again if it is imported anew: a runner of tests may forget modules.
+
+    Args:
+        name: The module's name.
+        then: What is called.
+        known: Whether the module that is there now has been seen to.
+    """
     with _lock:
+        _waiting[name] = then
         module = loaded(name)
         if module is None:
-            _waiting[name] = then
             return
-    then(module)
+        _told[name] = module
+    if not known:
+        then(module)
 
 
 def watch() -> Undo:
@@ -55,6 +66,7 @@ def watch() -> Undo:
     def undo() -> None:
         put_back()
         _waiting.clear()
+        _told.clear()
 
     return undo
 
@@ -88,6 +100,9 @@ def _with_code(function: Callable[..., Any], code: CodeType) -> FunctionType:
 
 def _tell(name: str, module: object) -> None:
     with _lock:
-        then = _waiting.pop(name, None)
-    if then is not None and isinstance(module, ModuleType):
-        then(module)
+        then = _waiting.get(name)
+        if then is None or loaded(name) is not module or _told.get(name) is module:
+            return
+        assert isinstance(module, ModuleType)
+        _told[name] = module
+    then(module)

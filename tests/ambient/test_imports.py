@@ -122,3 +122,14 @@ def test_who_waits_for_a_module_is_told_once_and_before_anybody_uses_it(package:
     assert told == ["data"]
     when_loaded(package, lambda module: told.append("already there"))
     assert told == ["data", "already there"]
+
+
+def test_who_waits_is_told_again_when_a_module_is_imported_anew(package: str) -> None:
+    """Runners of tests forget the modules that a test has imported."""
+    told: list[object] = []
+    when_loaded(package, told.append)
+    first = importlib.import_module(package)
+    del sys.modules[package]
+    second = importlib.import_module(package)
+
+    assert told == [first, second]

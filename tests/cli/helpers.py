@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -80,8 +79,6 @@ def command(
 @contextmanager
 def started(*words: str | Path, cwd: Path) -> Iterator["subprocess.Popen[str]"]:
     """Run `agentmesh` in the background; killed at the end, if it still runs."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [console_script(), *map(str, words)],
         cwd=cwd,
