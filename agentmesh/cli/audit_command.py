@@ -17,7 +17,7 @@ def audit(name: str, *, store: str | None, replay: bool, as_json: bool) -> int:
     location = Store(store_location(store))
     with location.open_run(name) as run:
         if replay:
-            _settle_hash_seed(run.info)
+            hash_seed.settle_for(run.info.hash_seed, hash_seed.RECORDED)
         # What the program prints is not the audit's answer.
         with terminal.quiet_output(), terminal.working(f"auditing {run.id}") as update:
             report = audit_opened(
@@ -34,14 +34,6 @@ def audit(name: str, *, store: str | None, replay: bool, as_json: bool) -> int:
     if report.clean:
         return exit_codes.OK
     return exit_codes.DIVERGED if report.only_diverged else exit_codes.FAILED
-
-
-def _settle_hash_seed(info: RunInfo) -> None:
-    if info.hash_seed is not None and not hash_seed.ensure(info.hash_seed):
-        terminal.say(
-            f"agentmesh: this process can't have the recorded hash seed {info.hash_seed}: "
-            "a replay may diverge where the order of a set of strings matters."
-        )
 
 
 def _tell(report: AuditReport, info: RunInfo) -> None:

@@ -83,7 +83,7 @@ def replay(
     """Replay a run and return the exit code: 0, or 3 if it diverged."""
     location = store_location(store)
     with Store(location).open_run(name) as run:
-        _settle_hash_seed(run.info, seed)
+        hash_seed.settle_for(run.info.hash_seed, seed)
         replayed = _replay(
             run, location, chosen(run, agents), processes, policy=policy, program=program
         )
@@ -92,16 +92,6 @@ def replay(
     else:
         _tell(replayed)
     return exit_codes.OK if replayed.report.identical else exit_codes.DIVERGED
-
-
-def _settle_hash_seed(info: RunInfo, wanted: str) -> None:
-    if wanted != hash_seed.RECORDED:
-        hash_seed.settle(wanted)
-    elif info.hash_seed is not None and not hash_seed.ensure(info.hash_seed):
-        terminal.say(
-            f"agentmesh: this process can't have the recorded hash seed {info.hash_seed}: "
-            "the order of sets of strings may differ."
-        )
 
 
 def _replay(

@@ -152,6 +152,7 @@ class Checkpoints:
                 problem=str(error),
             )
             self._due = 2 * max(self._log.size, self._segment_bytes)
+            self._asked = False
             return False
         self._earlier = None
         self._forget_earlier(path, number)

@@ -97,8 +97,6 @@ class Rests:
         self._stride = STRIDE
         self._due = 0  # distance from the place that is gone to, at which one is taken
         self._size = 0  # of the latest state
-        self.seen = False
-        """Whether the agent was ever found at rest."""
         self.trusted = True
         """Whether any more are kept."""
 
@@ -139,7 +137,6 @@ class Rests:
         rest = take(cell, step)
         if rest is None:
             return
-        self.seen = True
         self._size = len(rest.taken.state)
         if far:
             self._spine.append(rest)

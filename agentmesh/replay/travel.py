@@ -97,11 +97,6 @@ class ReplayTimeline:
         """How many points are kept from which a jump can start."""
         return len(self._rests)
 
-    @property
-    def comes_to_rest(self) -> bool:
-        """Whether the agent was at rest anywhere that was replayed and looked at."""
-        return self._rests.seen
-
     def goto(self, step: int, *, anyway: bool = False) -> Cell:
         """Return the agent's cell as it was after a step.
 
@@ -149,10 +144,6 @@ class ReplayTimeline:
         cell = self.cell
         self._cell = None
         return cell
-
-    def next_step(self) -> Step | None:
-        """Return what is recorded of the step after this one; None at the end."""
-        return next(self._replayer.run.steps(self.address, start=self.position + 1), None)
 
     def close(self) -> None:
         """Let go of the cell; the next `goto` makes another."""

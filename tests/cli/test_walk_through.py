@@ -20,53 +20,35 @@ SECTION = README.split("### From a bad run to its race\n")[1].split("\n### ")[0]
 COMMANDS = re.findall(r"^\$ (agentmesh .+)$", SECTION, re.MULTILINE)
 RUN, GOOD = "20261124-021739", "20261124-021723"
 """The runs that the README is about."""
-RACING = """
-[[rules]]
-name = "the complaint is sorted late"
-within = "conversation"
-pattern = '(?s)You sort the tickets.*broken'
-latency = { first_token = 1.0 }
+COMPLAINT, SECOND, ORDER = (
+    "(?s)You sort the tickets.*broken",
+    "(?s)You sort the tickets.*flat",
+    "You sort the tickets",
+)
+THINKING = "You are a specialist"
+RACING = {COMPLAINT: 1.0, ORDER: 0.0, THINKING: 0.5}
+"""How long the model takes for what: both specialists have looked before either acts."""
+LUCKY = {SECOND: 0.6, ORDER: 0.0, THINKING: 0.0}
+"""The second order is sorted when the first one has been served."""
 
-[[rules]]
-name = "orders are sorted at once"
-within = "system"
-contains = "You sort the tickets"
-latency = { first_token = 0.0 }
 
-[[rules]]
-name = "both specialists think for a while"
-within = "system"
-contains = "You are a specialist"
-latency = { first_token = 0.5 }
-"""
-LUCKY = """
-[[rules]]
-name = "the second order is sorted when the first one is served"
-within = "conversation"
-pattern = '(?s)You sort the tickets.*flat'
-latency = { first_token = 0.6 }
-
-[[rules]]
-name = "orders are sorted at once"
-within = "system"
-contains = "You sort the tickets"
-latency = { first_token = 0.0 }
-
-[[rules]]
-name = "specialists think quickly"
-within = "system"
-contains = "You are a specialist"
-latency = { first_token = 0.0 }
-"""
+def rules(latencies: dict[str, float]) -> str:
+    """Return the demo's model, but with these latencies."""
+    own = (
+        f"[[rules]]\nname = 'takes {seconds} s'\nwithin = 'conversation'\n"
+        f"pattern = '{pattern}'\nlatency = {{ first_token = {seconds} }}\n"
+        for pattern, seconds in latencies.items()
+    )
+    return "\n".join([*own, Path(RULES).read_text()])
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store with a run that went wrong as the README's did, and one that went well."""
     folder = tmp_path_factory.mktemp("walked")
-    for name, rules, left in ((RUN, RACING, -1), (GOOD, LUCKY, 0)):
+    for name, latencies, left in ((RUN, RACING, -1), (GOOD, LUCKY, 0)):
         file = folder / f"{name}.toml"
-        file.write_text(rules + Path(RULES).read_text())
+        file.write_text(rules(latencies))
         with ModelServer(load_rules(file), seed=1) as server:
             settings = model_settings.simulated(server.base_url)
             options = RunOptions(
