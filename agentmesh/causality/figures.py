@@ -4,14 +4,11 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from agentmesh.causality.summaries import value_of
+from agentmesh.causality.usage import Tally, Usage, add_usage
 from agentmesh.journal.run import Run
 from agentmesh.kernel.commands import FinishTurn, StartEffect
 from agentmesh.kernel.envelope import STARTS_TURN
-from agentmesh.kernel.events import Delivered, EffectFailed, EffectFinished
-
-_IN = ("prompt_tokens", "input_tokens")
-_OUT = ("completion_tokens", "output_tokens")
+from agentmesh.kernel.events import Delivered, EffectFailed
 
 
 @dataclass(kw_only=True)
@@ -30,6 +27,8 @@ class Figures:
     input_tokens: int = 0
     """As the model's provider counted them."""
     output_tokens: int = 0
+    usage: dict[str, Usage] = field(default_factory=dict)
+    """Tokens by the model that answered; by an empty name where none is on record."""
     seconds: float = 0.0
     """From the first event to the last, in logical time."""
 
@@ -47,14 +46,16 @@ def figures(run: Run) -> Figures:
     Raises:
         JournalDamagedError: A file is damaged.
     """
-    found = Figures()
+    found, tally = Figures(), Tally(run)
     outcomes: Counter[str] = Counter()
     effects: Counter[str] = Counter()
     first = last = 0
     for address in run.addresses():
         found.agents += 1
+        tally.begin()
         for step in run.steps(address, resolve=False):
             event = step.event
+            tally.take(step)
             first = min(first or event.at, event.at)
             last = max(last, event.at)
             found.events += 1
@@ -62,8 +63,6 @@ def figures(run: Run) -> Figures:
                 found.messages += event.envelope.kind in STARTS_TURN
             elif isinstance(event, EffectFailed):
                 found.failed_effects += 1
-            elif isinstance(event, EffectFinished):
-                add_tokens(found, run.resolve(event).result)
             for command in step.commands:
                 if isinstance(command, StartEffect):
                     effects[f"{command.kind} {command.name}"] += 1
@@ -71,23 +70,16 @@ def figures(run: Run) -> Figures:
                     outcomes[command.outcome] += 1
     found.outcomes = dict(sorted(outcomes.items()))
     found.effects = dict(sorted(effects.items()))
+    found.usage = tally.usage
+    found.input_tokens = sum(used.input_tokens for used in tally.usage.values())
+    found.output_tokens = sum(used.output_tokens for used in tally.usage.values())
     found.seconds = (last - first) / 1e9
     return found
 
 
 def add_tokens(found: Figures, result: bytes) -> None:
-    """Add what a model call cost, as its recorded result says; nothing for other effects."""
-    if b'"usage"' not in result:
-        return
-    value = value_of(result)
-    body = value.get("json", value) if isinstance(value, dict) else None
-    usage = body.get("usage") if isinstance(body, dict) else None
-    if not isinstance(usage, dict) and isinstance(value, dict):
-        usage = value.get("usage")  # of a streamed answer
-    if isinstance(usage, dict):
-        found.input_tokens += _first(usage, _IN)
-        found.output_tokens += _first(usage, _OUT)
-
-
-def _first(usage: dict[str, Any], names: tuple[str, ...]) -> int:
-    return next((usage[name] for name in names if isinstance(usage.get(name), int)), 0)
+    """Add what a model call used, as its recorded result says; nothing for other effects."""
+    used = add_usage(found.usage, result)
+    if used is not None:
+        found.input_tokens += used.input_tokens
+        found.output_tokens += used.output_tokens

@@ -6,7 +6,7 @@ from agentmesh.causality.alignment import MEANING, Parting, Side
 from agentmesh.cli import exit_codes, hash_seed, terminal
 from agentmesh.cli.event_lines import brief, event_line, show_lines
 from agentmesh.cli.failures import described
-from agentmesh.cli.wording import compact, counted, shortened, took, visible
+from agentmesh.cli.wording import compact, counted, shortened, spent, took, visible
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.mesh.comparing import RunDiff, diff
 from agentmesh.mesh.runs import open_run
@@ -113,6 +113,8 @@ def _figures(found: RunDiff) -> Any:
         ("input tokens", f"{one.input_tokens:,}", f"{other.input_tokens:,}"),
         ("output tokens", f"{one.output_tokens:,}", f"{other.output_tokens:,}"),
     ]
+    if one.usage or other.usage:
+        rows.append(("cost", spent(found.costs[0]), spent(found.costs[1])))
     made = terminal.table("", "one", "other", cut=("", "one", "other"))
     for name, mine, its in rows:
         if (mine, its) != ("0", "0"):

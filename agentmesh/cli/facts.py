@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentmesh.causality.usage import Tally, Usage
 from agentmesh.cli.wording import NS_PER_SECOND, opened
 from agentmesh.journal.records import Sent, Step
 from agentmesh.journal.run import Run
@@ -100,6 +101,8 @@ class RunFacts:
     undelivered: int = 0
     """Asks and tells that were sent and that no agent has received."""
     torn: dict[str, int] = field(default_factory=dict)
+    usage: dict[str, Usage] = field(default_factory=dict)
+    """Tokens, by model."""
 
     @property
     def events(self) -> int:
@@ -140,6 +143,7 @@ class RunFacts:
             "dead_letters": [ended_json(ended) for ended in self.dead_letters],
             "effects": [effect_json(effect) for effect in self.effects.values()],
             "torn": self.torn,
+            "usage": {name: dict(vars(used)) for name, used in self.usage.items()},
         }
 
 
@@ -175,15 +179,18 @@ def gather(run: Run) -> RunFacts:
         JournalDamagedError: A file is damaged.
     """
     facts = RunFacts(torn=dict(run.torn))
-    sent = 0
+    sent, tally = 0, Tally(run)
     for address in run.addresses():
         counter = _Counter(AgentFacts(address=address), facts)
+        tally.begin()
         for step in run.steps(address, resolve=False):
             counter.take(step)
+            tally.take(step)
         counter.close()
         sent += counter.agent.sent
     # The run's first message comes from outside, and nobody's journal has it as sent.
     facts.undelivered = max(0, sent + 1 - facts.messages) if facts.messages else sent
+    facts.usage = tally.usage
     facts.problems.sort(key=lambda ended: (ended.at_ns, ended.agent, ended.message))
     facts.effects = dict(sorted(facts.effects.items()))
     return facts

@@ -6,11 +6,13 @@ import msgspec
 
 from agentmesh.cli import exit_codes, terminal
 from agentmesh.cli.run_command import store_words
-from agentmesh.cli.wording import NS_PER_SECOND, compact, day, shortened, took, visible
+from agentmesh.cli.wording import NS_PER_SECOND, compact, day, dollars, shortened, took, visible
+from agentmesh.effects.prices import Cost
 from agentmesh.errors import AgentMeshError
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
 from agentmesh.mesh.condition import Condition, condition_of
+from agentmesh.mesh.costs import cost_of_run
 from agentmesh.mesh.options import store_location
 
 STATUS_STYLES = {
@@ -24,19 +26,25 @@ STATUS_STYLES = {
 _VALUE_MAX = 200
 
 
-def list_runs(*, store: str | None, limit: int, as_json: bool) -> int:
+def list_runs(*, store: str | None, limit: int, costs: bool, as_json: bool) -> int:
     """Show the newest runs of a store."""
     location = store_location(store)
     every = Store(location).list_runs(on_problem=_tell_unreadable)
     newest = [(info, _condition(location, info)) for info in every[: -limit - 1 : -1]]
+    sums = {info.id: _cost(location, info) for info, _ in newest} if costs else {}
     if as_json:
-        terminal.print_json([info_json(info, condition) for info, condition in newest])
+        terminal.print_json(
+            [
+                {**info_json(info, condition), **_cost_json(sums.get(info.id))}
+                for info, condition in newest
+            ]
+        )
         return exit_codes.OK
     if not newest:
         terminal.say(f"No runs in {location} yet. Make some with `agentmesh demo`.")
         return exit_codes.OK
-    headers = ("run", "status", "workflow", "started", "took", "result")
-    table = terminal.table(*headers, right=["took"], cut=["result"])
+    headers = ("run", "status", "workflow", "started", "took", *(("cost",) if costs else ()))
+    table = terminal.table(*headers, "result", right=["took", "cost"], cut=["result"])
     for info, condition in newest:
         status = condition.status
         table.add_row(
@@ -45,6 +53,7 @@ def list_runs(*, store: str | None, limit: int, as_json: bool) -> int:
             visible(info.workflow),
             day(info.created_at_ns),
             how_long(info),
+            *([_sum(sums[info.id])] if costs else []),
             terminal.one_line(_note(info, condition), "red" if info.error else ""),
         )
     terminal.show(table)
@@ -63,6 +72,24 @@ def _condition(location: str, info: RunInfo) -> Condition:
             return condition_of(run)
     except AgentMeshError:  # gone meanwhile, or damaged: what is known is shown
         return Condition(status=info.status)
+
+
+def _cost(location: str, info: RunInfo) -> Cost | None:
+    try:
+        with Store(location).open_run(info.id) as run:
+            return cost_of_run(run)
+    except AgentMeshError:
+        return None
+
+
+def _cost_json(cost: Cost | None) -> dict[str, Any]:
+    return {} if cost is None else {"cost": cost.as_json()}
+
+
+def _sum(cost: Cost | None) -> str:
+    if cost is None or cost.usd is None:
+        return "unknown"
+    return dollars(cost.usd) if cost.models else ""
 
 
 def info_json(info: RunInfo, condition: Condition) -> dict[str, Any]:

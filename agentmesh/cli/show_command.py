@@ -15,6 +15,7 @@ from agentmesh.cli.wording import (
     counted,
     date,
     shortened,
+    spent,
     took,
     took_ns,
     users_frames,
@@ -24,6 +25,7 @@ from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RUNNING, RunInfo
 from agentmesh.kernel.commands import CONTINUED, DEAD, DONE, OUTCOMES
 from agentmesh.mesh.condition import Condition, condition_of, is_over
+from agentmesh.mesh.costs import cost_of
 from agentmesh.mesh.replaying import chosen
 from agentmesh.mesh.runs import open_run
 
@@ -59,7 +61,8 @@ def show(name: str, *, agent: str | None, store: str | None, as_json: bool) -> i
             condition = condition_of(run)
             facts = gather(run)
         if as_json:
-            terminal.print_json({"run": info_json(run.info, condition), **facts.as_json()})
+            cost = {"cost": cost_of(run.info, facts.usage).as_json()}
+            terminal.print_json({"run": info_json(run.info, condition), **facts.as_json(), **cost})
             return exit_codes.OK
         _show_run(run, condition, facts, store)
     return exit_codes.OK
@@ -70,7 +73,8 @@ def _show_run(run: Run, condition: Condition, facts: RunFacts, store: str | None
     headline = _headline(info, condition.status)
     terminal.show(headline, terminal.pairs(_about(run)), terminal.styled(""))
     _show_end(info, condition, facts)
-    terminal.show(terminal.styled(_counts(facts)), terminal.styled(""), _agents(facts))
+    counts = [_counts(facts), *_spent(info, facts)]
+    terminal.show(*map(terminal.styled, counts), terminal.styled(""), _agents(facts))
     if facts.effects:
         terminal.show(terminal.styled(""), _effects(list(facts.effects.values())))
     problems = [ended for ended in facts.problems if ended.outcome != DEAD]
@@ -194,6 +198,19 @@ def _counts(facts: RunFacts) -> str:
     if facts.undelivered:
         parts.append(f"{counted(facts.undelivered, 'message')} sent and never received")
     return ", ".join(parts)
+
+
+def _spent(info: RunInfo, facts: RunFacts) -> list[str]:
+    """Return what the run's models used and cost; nothing if none was asked."""
+    used = facts.usage.values()
+    if not used:
+        return []
+    calls = counted(sum(each.calls for each in used), "model call")
+    tokens = f"{sum(each.input_tokens for each in used):,} tokens in"
+    cached = sum(each.cached_tokens for each in used)
+    kept = f" ({cached:,} cached)" if cached else ""
+    out = f"{sum(each.output_tokens for each in used):,} out"
+    return [f"{calls}: {tokens}{kept}, {out}; {visible(spent(cost_of(info, facts.usage)))}"]
 
 
 def _agents(facts: RunFacts) -> "Table":

@@ -5,10 +5,13 @@ payload may hold escape sequences that would move a terminal's cursor or hide a 
 """
 
 import json
+import math
 import time
 import unicodedata
 from datetime import datetime
 from typing import Any
+
+from agentmesh.effects.prices import Cost
 
 NS_PER_SECOND = 1_000_000_000
 
@@ -141,3 +144,22 @@ def size(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"
+
+
+def dollars(usd: float) -> str:
+    """Return a sum as people say it: `$0`, `$0.00012`, `$0.034`, `$1.25`."""
+    if usd == 0:
+        return "$0"
+    if abs(usd) >= 0.995:  # noqa: PLR2004 - cents say enough from a dollar on
+        return f"${usd:,.2f}"
+    return f"${usd:.{1 - math.floor(math.log10(abs(usd)))}f}"
+
+
+def spent(cost: Cost) -> str:
+    """Return what model calls cost: a sum, or that it is not known and why."""
+    made_up = ", made-up prices of simulated models" if cost.simulated else ""
+    if cost.usd is not None:
+        return f"{dollars(cost.usd)}{made_up}"
+    named = ", ".join(name or "a model without a name" for name in cost.unknown)
+    known = f"; the others cost {dollars(cost.known_usd)}{made_up}" if cost.known_usd else ""
+    return f"unknown what {named} cost{known}"

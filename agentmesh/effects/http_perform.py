@@ -80,8 +80,7 @@ async def _stream(response: "httpx2.Response", emit: Callable[[bytes], None]) ->
             size += len(piece)
             end = (end + piece)[-END_BYTES:]
     parts = {"streamed_bytes": b"%d" % size}
-    usage = http_record.usage_in(end)
-    return object_of(parts | ({"usage": usage} if usage else {}))
+    return object_of(parts | http_record.usage_in(end))
 
 
 async def send(outgoing: Outgoing) -> "httpx2.Response":

@@ -163,11 +163,14 @@ def exchange_of(data: bytes) -> Exchange:
     return Exchange(status=form.status, headers=form.headers, body=body)
 
 
-def usage_in(end: bytes) -> bytes:
-    """Return the JSON of the tokens that a stream of server-sent events says it cost.
+def usage_in(end: bytes) -> dict[str, bytes]:
+    """Return the JSON of what a stream of server-sent events says it used, and of which model.
 
     Args:
         end: The stream's last bytes.
+
+    Returns:
+        `usage`, and `model` if it is named; nothing if the stream does not say.
     """
     for line in reversed(end.splitlines()):
         if not line.startswith(b"data:") or b'"usage"' not in line:
@@ -176,14 +179,16 @@ def usage_in(end: bytes) -> bytes:
             event = msgspec.json.decode(line.removeprefix(b"data:"), type=_Costing)
         except msgspec.DecodeError:
             continue
-        usage = event.usage or (event.response.usage if event.response else None)
-        if usage:
-            return msgspec.json.encode(usage)
-    return b""
+        told = event if event.usage or event.response is None else event.response
+        if told.usage:
+            named = {"model": encode_text(told.model)} if told.model else {}
+            return {"usage": msgspec.json.encode(told.usage), **named}
+    return {}
 
 
 class _Costing(msgspec.Struct):
     usage: dict[str, Any] | None = None
+    model: str | None = None
     response: "_Costing | None" = None
     """Where the responses API has it."""
 

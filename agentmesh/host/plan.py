@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from agentmesh.kernel.envelope import ASK, CLIENT, Envelope, address
 from agentmesh.sdk.agent import WORKFLOW_HANDLER
@@ -49,6 +50,8 @@ class Plan:
     durability: str = DURABILITY_PROCESS
     settings: Mapping[str, str] = field(default_factory=dict)
     """Recorded settings for effects; never secrets."""
+    prices: Mapping[str, Any] = field(default_factory=dict)
+    """What model calls cost: the table, as it is recorded."""
     redact_patterns: tuple[str, ...] = ()
     """Regular expressions of secrets, beside the built-in ones."""
     drain_seconds: float = 5.0

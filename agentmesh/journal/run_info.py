@@ -106,6 +106,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Of the Ray job, if it is one."""
     settings: dict[str, Any] = {}
     """Model, base URL and the like; never a key."""
+    prices: dict[str, Any] = {}
+    """What model calls cost when it began (see `effects.prices`); empty where it is not known."""
     durability: str = "process"
     rules: int = 0
     """Version of the scheduling rules."""

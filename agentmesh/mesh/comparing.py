@@ -6,8 +6,10 @@ from typing import Any
 
 from agentmesh.causality.alignment import Alignment, align
 from agentmesh.causality.figures import Figures, figures
+from agentmesh.effects.prices import Cost
 from agentmesh.errors import AgentMeshError
 from agentmesh.journal.run_info import RunInfo
+from agentmesh.mesh.costs import cost_of
 from agentmesh.mesh.recorded_run import RecordedRun
 from agentmesh.mesh.runs import open_run
 
@@ -32,6 +34,8 @@ class RunDiff:
     """Where each agent's events part."""
     figures: tuple[Figures, Figures]
     """What can be counted: messages, effects, tokens, time."""
+    costs: tuple[Cost, Cost]
+    """What their model calls cost, each by the prices of its time."""
     states: dict[str, list[StateDifference]] = field(default_factory=dict)
     """What differs of agents' last states, if that was asked for."""
     untold: dict[str, str] = field(default_factory=dict)
@@ -55,6 +59,7 @@ class RunDiff:
             "results": [self.one.result, self.other.result],
             "errors": [self.one.error, self.other.error],
             "figures": [each.as_json() for each in self.figures],
+            "costs": [each.as_json() for each in self.costs],
             "states": {
                 agent: [asdict(each) for each in changed] for agent, changed in self.states.items()
             },
@@ -96,11 +101,13 @@ def diff(
                 runs.append(open_run(each, store=store))
                 opened.append(runs[-1])
         left, right = runs
+        counted = (figures(left), figures(right))
         found = RunDiff(
             one=left.info,
             other=right.info,
             alignment=align((left, left.order()), (right, right.order())),
-            figures=(figures(left), figures(right)),
+            figures=counted,
+            costs=(cost_of(left.info, counted[0].usage), cost_of(right.info, counted[1].usage)),
         )
         if states:
             _compare_states(found, left, right)

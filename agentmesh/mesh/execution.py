@@ -249,6 +249,7 @@ class Execution:
             driver=self._driver,
             submission_id=job.submission_id if job is not None else "",
             settings=dict(plan.settings),
+            prices=dict(plan.prices),
             durability=plan.durability,
             rules=RULES,
             redaction=Redaction(

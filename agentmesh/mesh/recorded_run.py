@@ -15,10 +15,12 @@ from agentmesh.causality.references import Named
 from agentmesh.causality.search import Criteria, Hit, search
 from agentmesh.causality.trees import EVENTS_MAX, Tree, effects_of, why
 from agentmesh.causality.waits import Waits, waits
+from agentmesh.effects.prices import Cost
 from agentmesh.journal.files import Files
 from agentmesh.journal.run import Run
 from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
+from agentmesh.mesh.costs import cost_of_run
 from agentmesh.mesh.moment import Moment, Timelines
 from agentmesh.mesh.replaying import chosen, replayer_of
 from agentmesh.mesh.when import when
@@ -100,6 +102,14 @@ class RecordedRun(Run):
             UnknownAgentError: The run has no such agent.
         """
         return when(self, about, predicate, processes=processes, on_progress=on_progress)
+
+    def cost(self) -> Cost:
+        """Return what the run's model calls cost, by the prices that were recorded with it.
+
+        Raises:
+            JournalDamagedError: A file is damaged.
+        """
+        return cost_of_run(self)
 
     def timelines(self) -> Timelines:
         """Return what replays agents to any of their steps; imports the run's program.

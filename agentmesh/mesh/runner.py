@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
 from agentmesh.ambient.time_zone import time_zone
+from agentmesh.effects import prices
 from agentmesh.effects import settings as effect_settings
 from agentmesh.host.entry import entry_of, refuse_while_importing
 from agentmesh.host.performers import Substitute
@@ -132,6 +133,7 @@ def plan_for(workflow: AgentType, message: Message | None, options: RunOptions) 
         store=store_location(options.store),
         durability=options.durability,
         settings=settings,
+        prices=prices.in_force(options.settings).as_json(),
         redact_patterns=options.redact,
         drain_seconds=options.drain_seconds,
     )

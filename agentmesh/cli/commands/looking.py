@@ -19,12 +19,15 @@ def runs(
     *,
     store: StoreOption = None,
     limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Also what their model calls cost; reads them.")
+    ] = False,
     json: JsonOption = False,
 ) -> int:
     """List runs, the newest first."""
     from agentmesh.cli import runs_command
 
-    return runs_command.list_runs(store=store, limit=limit, as_json=json)
+    return runs_command.list_runs(store=store, limit=limit, costs=cost, as_json=json)
 
 
 def show(
