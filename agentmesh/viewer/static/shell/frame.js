@@ -1,0 +1,114 @@
+/** The frame around the views: header, tabs, the place for a view and for the event panel. */
+
+import { append, button, copyButton, fill, h, icon, told } from "./dom.js";
+import { formatRoute } from "./router.js";
+import { makeSplitter } from "./splitter.js";
+import { chosenTheme, nextTheme } from "./theme.js";
+import { VIEWS } from "./views.js";
+
+/** @typedef {import("./router.js").Route} Route */
+
+/** @type {Record<string, "sun" | "moon" | "system">} */
+const THEME_ICONS = { light: "sun", dark: "moon", system: "system" };
+
+export class Frame {
+  /** @param {{ onHelp: () => void, onGoto: () => void, onTheme: () => void, onPanel: () => void }} asks */
+  constructor(asks) {
+    this._title = h("div", { class: "run-title" });
+    this._facts = h("div", { class: "facts" });
+    this._tabs = h("nav", { class: "tabs", "aria-label": "Views", hidden: true });
+    this._onPanel = asks.onPanel;
+    this.notices = h("div", { class: "notices" });
+    this.view = h("main", { class: "view", id: "main", tabIndex: -1 });
+    this.panel = h("aside", { class: "panel", "aria-label": "Selected event" });
+    this._splitter = makeSplitter(this.view, this.panel);
+    this.workspace = h("div", { class: "workspace" }, this.view);
+    const theme = button(icon(THEME_ICONS[chosenTheme()] ?? "system"), () => {
+      const next = nextTheme();
+      fill(theme, icon(THEME_ICONS[next] ?? "system"));
+      theme.title = `Colours: ${next}`;
+      theme.setAttribute("aria-label", theme.title);
+      asks.onTheme();
+    }, { class: "icon plain", title: `Colours: ${chosenTheme()}` });
+    this._top = h(
+      "header",
+      { class: "topbar" },
+      h("a", { class: "brand", href: "#/" }, h("img", { src: "/static/icon.svg", alt: "" }), "agentmesh"),
+      this._title,
+      this._facts,
+      h("div", { class: "spacer" }),
+      button([icon("search"), "Go to ", h("kbd", null, "K")], asks.onGoto, {
+        class: "plain", "aria-label": "Go to an event, an agent or a view (Ctrl K)",
+      }),
+      theme,
+      button(icon("help"), asks.onHelp, { class: "icon plain", title: "Keyboard (?)" }),
+    );
+  }
+
+  /** @param {HTMLElement} root */
+  mount(root) {
+    const below = h("div", { class: "below" }, this._tabs, this.notices);
+    append(root, [this._top, below, this.workspace]);
+  }
+
+  /**
+   * Show which run and view it is; the list of runs has neither tabs nor panel.
+   * @param {Route} route
+   * @param {boolean} withPanel
+   */
+  show(route, withPanel) {
+    this._tabs.hidden = route.run === null;
+    if (route.run === null) this.tell([], []);
+    const event = route.params.event ?? "";
+    fill(
+      this._tabs,
+      VIEWS.map((each) => {
+        const here = each.id === route.view;
+        const kept = here ? route.params : { event };
+        const href = formatRoute({ run: route.run, view: each.id, params: kept });
+        return h("a", { href, "aria-current": here && "page", title: `g ${each.key}` }, each.title);
+      }),
+      h("div", { class: "spacer" }),
+      viewHasPanel(route.view) &&
+        button(icon("panel"), this._onPanel, {
+          class: "icon small plain panel-toggle",
+          title: withPanel ? "Hide the event panel (p)" : "Show the event panel (p)",
+          "aria-pressed": String(withPanel),
+        }),
+    );
+    this.workspace.classList.toggle("with-panel", withPanel);
+    if (withPanel) this.workspace.append(this._splitter, this.panel);
+    else {
+      this._splitter.remove();
+      this.panel.remove();
+    }
+  }
+
+  /**
+   * Say in the header which run it is, and what is known of it.
+   * @param {import("./dom.js").Child[]} title
+   * @param {import("./dom.js").Child[]} facts
+   */
+  tell(title, facts) {
+    fill(this._title, title);
+    fill(this._facts, facts);
+  }
+}
+
+/**
+ * The name of a run for the header: its id to be copied, and how it is.
+ * @param {string} id
+ * @param {HTMLElement | null} status
+ */
+export function runTitle(id, status) {
+  return [
+    h("span", { class: "crumb", "aria-hidden": "true" }, "/"),
+    h("h1", null, h("span", { class: "mono clip" }, told(id)), copyButton(() => id, "Copy the run's id")),
+    status,
+  ];
+}
+
+/** @param {string} id */
+export function viewHasPanel(id) {
+  return VIEWS.some((each) => each.id === id && each.panel);
+}
