@@ -86,8 +86,11 @@ class LogReader:
             for place in self.places(offset, records):
                 yield Entry(place.cell, place.step, self.body(offset, bytes(place.body)))
 
-    def frames(self) -> Iterator[tuple[int, bytes]]:
+    def frames(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
         """Yield the offset and the records of each frame; sets `torn_at` and `complete`.
+
+        Args:
+            start: The offset of the first frame that is wanted; 0 for the first of all.
 
         Raises:
             JournalDamagedError: Something that is no frame stands before one.
@@ -96,7 +99,7 @@ class LogReader:
         if self.header is None:
             self.torn_at = 0
             return
-        offset = self._start
+        offset = start or self._start
         while head := self._at(offset, framing.FRAME_SIZE):
             try:
                 records = self._frame(offset, head)

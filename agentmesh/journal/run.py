@@ -13,7 +13,7 @@ import contextlib
 import heapq
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +40,7 @@ from agentmesh.journal.resolving import Resolvable, resolved
 from agentmesh.journal.run_info import RunInfo, load_info
 from agentmesh.journal.sealed_writer import sealed_schema, whole_table, write_sealed
 from agentmesh.journal.table import schema
+from agentmesh.kernel.events import Delivered
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,7 +158,7 @@ class Run:
         steps = self._parts().steps(address, start)
         if steps is None:
             raise self._unknown_agent(address)
-        return self._resolving(steps, resolve=resolve)
+        return self._resolving(steps) if resolve else steps
 
     def count_steps(self, address: str) -> int:
         """Return how many steps an agent has.
@@ -240,6 +241,13 @@ class Run:
             return parts.stored.table()
         return whole_table(parts.tables(schema()), schema())
 
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Return some columns of the table; of a sealed run, nothing else is read."""
+        parts = self._parts()
+        if parts.stored is not None and parts.is_one:
+            return parts.stored.columns(names)
+        return self.table().select(names)
+
     def sql(self, text: str, *, files: bool = False) -> pa.Table:
         """Answer a DuckDB query over the table, which is called `events`.
 
@@ -308,9 +316,13 @@ class Run:
         parts = self._parts()
         return _names(parts) | _lengths(parts)
 
-    def _resolving(self, steps: Iterator[Step], *, resolve: bool) -> Iterator[Step]:
+    def _resolving(self, steps: Iterator[Step]) -> Iterator[Step]:
         for step in steps:
-            event = self.resolve(step.event) if resolve else step.event
+            event = step.event
+            if isinstance(event, Delivered) and not event.envelope.blob:
+                yield step  # nearly every one
+                continue
+            event = self.resolve(event)
             yield step if event is step.event else replace(step, event=event)
 
     def _recorded(self, place: int, address: str) -> Iterator[tuple[tuple[int, int], Recorded]]:

@@ -11,12 +11,11 @@ The file's metadata name the version and the logs it was made from. `sealed_writ
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import msgspec
-from msgspec.structs import replace
 
 from agentmesh.errors import AgentMeshError, JournalVersionError
 from agentmesh.journal import strings, table
@@ -122,22 +121,24 @@ class Sealed:
         Raises:
             JournalDamagedError: Part of the file can't be read.
         """
-        step: Step | None = None
+        current, done = -1, False
+        event: EventRecord | None = None
         commands: list[CommandRecord] = []
-        for number, index, payload, handled, record in self._rows(address, start):
-            body = self._body(record, payload, is_event=not index)
-            if index:
-                if step is None or step.number != number:
-                    problem = f"step {number} of {address} has commands and no event"
-                    raise damaged(self.name, 0, problem)
-                commands.append(cast("CommandRecord", body))
-                continue
-            if step is not None:
-                yield replace(step, commands=tuple(commands))
-            step = Step(number, cast("EventRecord", body), (), handled=bool(handled))
-            commands = []
-        if step is not None:
-            yield replace(step, commands=tuple(commands))
+        for rows in self._rows(address, start):
+            for number, index, payload, handled, record in rows:
+                body = self._body(record, payload, is_event=not index)
+                if index:
+                    if event is None or current != number:
+                        problem = f"step {number} of {address} has commands and no event"
+                        raise damaged(self.name, 0, problem)
+                    commands.append(cast("CommandRecord", body))
+                    continue
+                if event is not None:
+                    yield Step(current, event, tuple(commands), done)
+                current, event, done = number, cast("EventRecord", body), bool(handled)
+                commands = []
+        if event is not None:
+            yield Step(current, event, tuple(commands), done)
 
     def last_step(self, address: str) -> int:
         """Return the number of an agent's last step."""
@@ -202,6 +203,12 @@ class Sealed:
         """Return the table's columns."""
         return table.completed(self._columns(list(table.COLUMNS)), table.schema())
 
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Return some of the table's columns."""
+        kinds = [name for name in names if name != "kind"]
+        found = self._columns(["kind", *kinds])
+        return table.completed(found, table.schema().empty_table().select(["kind", *kinds]).schema)
+
     def verify(self) -> None:
         """Read all columns once, a row group at a time.
 
@@ -265,7 +272,7 @@ class Sealed:
 
     def _rows(
         self, address: str, first_step: int
-    ) -> Iterator[tuple[int, int, str | None, bool | None, bytes]]:
+    ) -> Iterator[Iterable[tuple[int, int, str | None, bool | None, bytes]]]:
         first, count = self.agents[address]
         start = 0
         for group in range(self._file.num_row_groups):
@@ -277,7 +284,7 @@ class Sealed:
                     part = _from_step(part, first_step)
                 for batch in _batches(part, _FEW_ROWS if first_step else table.BATCH_ROWS):
                     columns = [batch.column(name).to_pylist() for name in READ]
-                    yield from zip(*columns, strict=True)
+                    yield zip(*columns, strict=True)
             start = end
 
     def _is_before(self, group: int, rows: int, first: int) -> bool:

@@ -23,7 +23,6 @@ entering a task while another one runs in the thread.
 import asyncio
 import gc
 import math
-import sys
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -32,6 +31,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, TypeVarTuple
 
 from agentmesh.errors import RunawayTurnError, UsageError
+from agentmesh.kernel import agen_hooks
 from agentmesh.kernel.refusing import escape
 from agentmesh.kernel.tasks import (
     AgentFuture,
@@ -126,21 +126,19 @@ class AgentLoop(NumberingLoop):
             RunawayTurnError: `DRAIN_STEPS_MAX` callbacks ran and more were ready.
         """
         previous = events._get_running_loop()
-        hooks = sys.get_asyncgen_hooks()
         collects = gc.isenabled()
         ready = self._ready
         if ready is None:
             ready = self._ready = deque()
         gc.disable()
         events._set_running_loop(self)
-        sys.set_asyncgen_hooks(self._agen_begins, self._agen_is_dropped)
+        agen_hooks.listen()
         try:
             first(*args)
             if ready:
                 self._run_ready(ready)
             self._ready = None
         finally:
-            sys.set_asyncgen_hooks(*hooks)
             events._set_running_loop(previous)
             if collects:
                 gc.enable()
@@ -351,10 +349,12 @@ class AgentLoop(NumberingLoop):
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Do nothing: there is none."""
 
-    def _agen_begins(self, agen: AsyncGen) -> None:
+    def agen_begins(self, agen: AsyncGen) -> None:
+        """Note a generator that begins in the handler."""
         self.owner.adopt_agen(agen)
 
-    def _agen_is_dropped(self, agen: AsyncGen) -> None:
+    def agen_is_dropped(self, agen: AsyncGen) -> None:
+        """Have a generator closed to which nobody refers any more."""
         # Inside a handler the last reference was dropped by the handler's own doing, which a
         # replay repeats. Otherwise the garbage collector found it, whenever that was.
         self.owner.drop_agen(agen, collected=events._get_running_loop() is not self)

@@ -147,7 +147,9 @@ class Replayer:
             issued = feed(cell, step)
             report.events += 1
             report.commands += len(issued)
-            report.turns += sum(type(command) is FinishTurn for command in issued)
+            for command in issued:
+                if type(command) is FinishTurn:
+                    report.turns += 1
             if on_progress is not None and report.events % _PROGRESS_EVERY == 0:
                 on_progress(report.events)
             difference = self.difference(step, issued)
