@@ -22,11 +22,11 @@ class Listening:
 
     def adopt_agen(self, agen: AsyncGen) -> None:
         """Note it."""
-        self.begun.append(agen.__name__)
+        self.begun.append(agen.ag_code.co_name)
 
     def drop_agen(self, agen: AsyncGen, *, collected: bool) -> None:
         """Note it."""
-        self.dropped.append(f"{agen.__name__} {collected=}")
+        self.dropped.append(f"{agen.ag_code.co_name} {collected=}")
 
 
 async def of_a_handler() -> AsyncGenerator[int, None]:
