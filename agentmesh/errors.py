@@ -264,6 +264,10 @@ class SupersededError(FabricError):
     """This process was taken for dead, and a successor goes on in its place."""
 
 
+class TelemetryError(AgentMeshError):
+    """What a run has to tell could not be handed over to who wants to know it."""
+
+
 class ResumeError(AgentMeshError):
     """A run can't be continued: it has ended, somebody else drives it, or its code differs."""
 
