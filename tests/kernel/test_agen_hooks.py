@@ -10,7 +10,6 @@ import pytest
 
 from agentmesh.kernel import agen_hooks
 from agentmesh.kernel.loop import AgentLoop
-from agentmesh.kernel.tasks import AsyncGen
 
 
 class Listening:
@@ -20,11 +19,11 @@ class Listening:
         self.begun: list[str] = []
         self.dropped: list[str] = []
 
-    def adopt_agen(self, agen: AsyncGen) -> None:
+    def adopt_agen(self, agen: Any) -> None:
         """Note it."""
         self.begun.append(agen.ag_code.co_name)
 
-    def drop_agen(self, agen: AsyncGen, *, collected: bool) -> None:
+    def drop_agen(self, agen: Any, *, collected: bool) -> None:
         """Note it."""
         self.dropped.append(f"{agen.ag_code.co_name} {collected=}")
 
