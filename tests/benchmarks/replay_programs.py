@@ -6,6 +6,10 @@ import agentmesh as am
 from tests.benchmarks.message_programs import Note
 
 
+AT_ONCE = 50_000
+"""Messages sent before anybody is waited for."""
+
+
 class Work(am.Message):
     """How much to do."""
 
@@ -34,9 +38,13 @@ class Counter:
 async def bound_by_one_way(work: Work) -> int:
     """Send messages one way to four agents, and ask each when it has them all."""
     counters = [am.ref(Counter, f"c{number}") for number in range(4)]
-    for number in range(work.count):
-        am.tell(counters[number % 4].take, Note(number=number))
-    return sum(await asyncio.gather(*(counter.add(Note(number=-1)) for counter in counters)))
+    counted = 0
+    for first in range(0, work.count, AT_ONCE):
+        for number in range(first, min(first + AT_ONCE, work.count)):
+            am.tell(counters[number % 4].take, Note(number=number))
+        asked = (counter.add(Note(number=-1)) for counter in counters)
+        counted = sum(await asyncio.gather(*asked))
+    return counted
 
 
 @am.workflow(deadline="5m")
