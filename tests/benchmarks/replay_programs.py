@@ -5,7 +5,6 @@ import asyncio
 import agentmesh as am
 from tests.benchmarks.message_programs import Note
 
-
 AT_ONCE = 50_000
 """Messages sent before anybody is waited for."""
 
