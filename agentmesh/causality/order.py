@@ -69,9 +69,30 @@ class RunOrder:
         """
         return cls(index_events(run, on_progress), run.id)
 
+    @classmethod
+    def restored(cls, index: EventIndex, places: "array[int]", run_id: str = "") -> "RunOrder":
+        """Return an order that is known already.
+
+        Args:
+            index: What causes what.
+            places: The place of each event, in order.
+            run_id: For errors.
+        """
+        made = cls.__new__(cls)
+        made.index, made._run_id, made._places = index, run_id, places
+        made._numbers = array("q", bytes(8 * len(index)))
+        for number, place in enumerate(places):
+            made._numbers[place] = number
+        return made
+
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self._places)
+
+    @property
+    def places(self) -> "array[int]":
+        """The place of each event in the index, in order."""
+        return self._places
 
     @property
     def addresses(self) -> list[str]:

@@ -18,6 +18,7 @@ from agentmesh.cli.commands import (
     surroundings,
     testing,
     travelling,
+    viewing,
 )
 from agentmesh.cli.failures import complain, exit_code_of
 from agentmesh.errors import AgentMeshError
@@ -92,7 +93,14 @@ def options(
 
 PANELS: dict[str, list[Callable[..., int]]] = {
     _START: [running.demo, running.run, running.resume],
-    _LOOK: [looking.runs, looking.show, looking.log, looking.replay, looking.audit],
+    _LOOK: [
+        looking.runs,
+        looking.show,
+        viewing.view,
+        looking.log,
+        looking.replay,
+        looking.audit,
+    ],
     "Time travel": [
         travelling.state,
         travelling.when,
