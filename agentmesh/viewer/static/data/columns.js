@@ -2,8 +2,8 @@
  * Binary columns: what the server sends of a table, and the table that grows from it. No DOM.
  *
  * A body is the length of a header (u32), the header as JSON, and the columns, each at a multiple
- * of eight bytes, little endian. Rows from the header's `since` on are dropped, and the body's
- * rows follow; the last rows may be sent again, when more is known of them.
+ * of eight bytes, little endian. A column first has the rows that are known already and are other
+ * ones now (the column `updated` names them), and then new rows.
  */
 
 /** @typedef {Float64Array | Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array} Column */
@@ -14,7 +14,9 @@
  * @property {string} table
  * @property {number} generation
  * @property {number} since
- * @property {number} rows
+ * @property {number} [version] Of what is on record; what changes later has a greater one.
+ * @property {number} rows How many new rows there are.
+ * @property {number} [updates] How many known rows are sent again.
  * @property {number} total
  * @property {number} next
  * @property {boolean} complete
@@ -46,10 +48,10 @@ export function decode(body) {
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(body, 4, length)));
   /** @type {Columns} */
   const columns = {};
-  for (const { name, dtype, offset } of header.columns) {
+  for (const { name, dtype, offset, length: size } of header.columns) {
     const array = ARRAYS[/** @type {keyof typeof ARRAYS} */ (dtype)];
     if (!array) throw new Error(`The column ${name} has the unknown type ${dtype}.`);
-    columns[name] = new array(body, base + offset, header.rows);
+    columns[name] = new array(body, base + offset, size / array.BYTES_PER_ELEMENT);
   }
   return { header, columns };
 }
@@ -60,9 +62,11 @@ export class Table {
     this.rows = 0;
     /** How many rows the server has, as far as it has said. */
     this.total = 0;
-    /** The first row that may still change. */
-    this.next = 0;
     this.complete = false;
+    /** Up to which version changes of known rows are in. */
+    this.seen = 0;
+    /** The version at the beginning of the present walk through the rows; 0 outside one. */
+    this.walk = 0;
     /** @type {Columns} */
     this.columns = {};
     this._room = 0;
@@ -83,17 +87,20 @@ export class Table {
    * @param {Columns} columns
    */
   apply(header, columns) {
+    const { updated, ...values } = columns;
+    const updates = header.updates ?? 0;
     if (header.since > this.rows) {
       throw new Error(`Rows from ${header.since} on were sent, and only ${this.rows} are here.`);
     }
     const rows = header.since + header.rows;
-    this._grow(rows, Math.max(rows, header.total), columns);
-    for (const [name, values] of Object.entries(columns)) {
-      this.columns[name]?.set(values, header.since);
+    this._grow(rows, Math.max(rows, header.total), values);
+    for (const [name, sent] of Object.entries(values)) {
+      const mine = this.columns[name];
+      for (let at = 0; at < updates; at++) mine[updated[at]] = sent[at];
+      mine.set(sent.subarray(updates, updates + header.rows), header.since);
     }
     this.rows = rows;
     this.total = header.total;
-    this.next = header.next;
     this.complete = header.complete;
   }
 

@@ -43,6 +43,8 @@ class Reading {
     this.abort = new AbortController();
     /** What `live` has said last. @type {number | string | undefined} */
     this.seen = undefined;
+    /** Whether the server has said that there is more than the tables have. */
+    this._stale = false;
   }
 
   async begin() {
@@ -74,6 +76,7 @@ class Reading {
         for (const name of tables) await this._readTable(name);
       }),
     );
+    this._stale = false;
     this.run.complete = TABLES.every((name) => this.run[name].complete);
     this._tell();
   }
@@ -81,12 +84,15 @@ class Reading {
   /** @param {TableName} name */
   async _readTable(name) {
     const table = this.run[name];
+    if (table.complete && table.rows > 0 && !this._stale) return;
     for (;;) {
       const before = table.rows;
       await this._page(name, PAGE);
-      if (table.next >= table.total || table.rows <= before) return;
+      if (table.rows >= table.total || table.rows <= before) break;
       this._tell();
     }
+    table.seen = table.walk;
+    table.walk = 0;
   }
 
   /**
@@ -96,8 +102,7 @@ class Reading {
   async _page(name, limit) {
     const { run } = this;
     const table = run[name];
-    if (table.complete && table.rows >= table.total && !run.info.growing && table.rows > 0) return;
-    const query = { since: table.next, limit, generation: run.info.generation };
+    const query = { since: table.rows, seen: table.seen, limit, generation: run.info.generation };
     const { bytes } = await this.api.bytes(this.id, `columns/${name}`, query, this._options());
     const { header, columns } = decode(bytes);
     table.apply(header, columns);
@@ -105,6 +110,7 @@ class Reading {
       const from = header.dictionaries_since?.[key] ?? 0;
       run.dictionaries[key] = from > 0 ? [...(run.dictionaries[key] ?? []).slice(0, from), ...words] : words;
     }
+    table.walk ||= header.version ?? 0;
     run.version++;
   }
 
@@ -115,8 +121,7 @@ class Reading {
     this.seen = live.version;
     if (live.generation !== this.run.info.generation) throw new Error("GenerationError");
     this._took(await this._ask(""));
-    // The next pages say whether more has come: what was complete may not be any more.
-    for (const name of TABLES) this.run[name].complete = false;
+    this._stale = true;
   }
 
   /** @param {import("./types.js").RunInfo} info */
