@@ -21,7 +21,7 @@ from agentmesh.sdk.workflow import workflow_type_of
 from agentmesh.simulation.faults import FaultPlan, Faults
 from agentmesh.simulation.pool import Timing
 from agentmesh.simulation.schedulers import Scheduler
-from agentmesh.simulation.world import STEPS_MAX, World
+from agentmesh.simulation.world import START_NS, STEPS_MAX, World
 
 _HOST = "world"
 
@@ -37,6 +37,7 @@ def simulate(
     faults: Faults | FaultPlan | None = None,
     timing: Timing | None = None,
     settings: dict[str, str] | None = None,
+    begun_ns: int = START_NS,
     store: str | None = None,
     run_id: str | None = None,
     steps_max: int = STEPS_MAX,
@@ -52,6 +53,7 @@ def simulate(
         faults: What goes wrong.
         timing: How long messages may take.
         settings: Settings for effects; recorded.
+        begun_ns: When the world begins, nanoseconds since the epoch.
         store: Where to keep it: a path or URL.
         run_id: Its id; made from the time by default.
         steps_max: Events after which it is given up.
@@ -85,6 +87,7 @@ def simulate(
             effects=effects,
             faults=faults,
             timing=timing,
+            begun_ns=begun_ns,
             journal=journal,
             context=plan.context(Program(made.module), execution.redactor),
             drain_seconds=plan.drain_seconds,

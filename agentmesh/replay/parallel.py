@@ -24,7 +24,8 @@ GROUPS_PER_PROCESS = 8
 """More groups spread uneven agents better, and each costs a message or two."""
 
 Part = TypeVar("Part")
-Work = Callable[[Replayer, list[str], Progress], Part]
+Opened = TypeVar("Opened")
+Work = Callable[[Opened, list[str], Progress], Part]
 """What a process does with a group of agents: a function that can be pickled."""
 
 _TOLD_SECONDS = 0.25
@@ -59,8 +60,8 @@ def replay_in_processes(
 
 
 def in_processes(
-    opens: Open,
-    work: Work[Part],
+    opens: Callable[[], Opened],
+    work: Work[Opened, Part],
     addresses: Sequence[str],
     processes: int,
     on_progress: Progress | None = None,
@@ -68,9 +69,9 @@ def in_processes(
     """Do some work on groups of agents, on several processes.
 
     Args:
-        opens: Opens the run; called once in each process.
+        opens: Opens the run; called once in each process, whose work is given what it returns.
         work: What is done with each group.
-        addresses: Which agents.
+        addresses: Which agents, or whatever else names a piece of work.
         processes: How many processes, at most.
         on_progress: Called now and then with the number of events replayed by all.
 
@@ -128,7 +129,7 @@ class _Process:
     """What one process keeps between two groups."""
 
     shared: Any = None
-    replayer: Replayer | None = None
+    opened: Any = None
 
 
 def _begin(shared: Any) -> None:
@@ -142,10 +143,10 @@ def _replayed(replayer: Replayer, addresses: list[str], tell: Progress) -> Repor
     return report
 
 
-def _do(opens: Open, work: Work[Part], addresses: list[str]) -> Part:
+def _do(opens: Callable[[], Opened], work: Work[Opened, Part], addresses: list[str]) -> Part:
     """Work on one group; the first one opens the run, so that its errors travel home."""
-    if _Process.replayer is None:
-        _Process.replayer = opens()
+    if _Process.opened is None:
+        _Process.opened = opens()
     shared, told = _Process.shared, 0
 
     def tell(events: int) -> None:
@@ -156,4 +157,4 @@ def _do(opens: Open, work: Work[Part], addresses: list[str]) -> Part:
             shared[_COUNT] += events - told
         told = events
 
-    return work(_Process.replayer, addresses, tell)
+    return work(_Process.opened, addresses, tell)
