@@ -44,6 +44,6 @@ A replay reports these as a divergence, if they make a difference:
 """
 
 from agentmesh.ambient.guest import inside, outside
-from agentmesh.ambient.installation import install, installed, uninstall
+from agentmesh.ambient.installation import also, install, installed, uninstall
 
-__all__ = ["inside", "install", "installed", "outside", "uninstall"]
+__all__ = ["also", "inside", "install", "installed", "outside", "uninstall"]

@@ -32,6 +32,7 @@ from agentmesh.errors import InternalError
 
 _lock = RLock()
 _undo: list[Undo] = []
+_also: dict[str, Callable[[ModuleType], list[Undo]]] = {}
 _WHEN_LOADED = {
     "ssl": randomness.ssl_swaps,
     escapes.ANYIO: escapes.anyio_swaps,
@@ -60,6 +61,23 @@ def install() -> None:
         except BaseException:
             uninstall()
             raise
+
+
+def also(name: str, patch: Callable[[ModuleType], list[Undo]]) -> None:
+    """Patch a module, too, wherever all of this is installed and somebody imports that module.
+
+    For layers above that have something to tell a library inside handlers.
+
+    Args:
+        name: The module's name.
+        patch: Given the module; returns what takes it back.
+    """
+    with _lock:
+        if _also.get(name) is patch:
+            return
+        _also[name] = patch
+        if _undo:
+            imports.when_loaded(name, _patching(patch))
 
 
 def uninstall() -> None:
@@ -94,7 +112,7 @@ def _put_in_place() -> None:
         imports.when_loaded(name, _replacing(swaps), known=name in present)
     for name in ("concurrent.futures.thread", "concurrent.futures.process"):
         imports.when_loaded(name, lambda module: _undo.extend(escapes.guard_pool(module)))
-    for name, patch in workers.PATCHES.items():
+    for name, patch in {**workers.PATCHES, **_also}.items():
         imports.when_loaded(name, _patching(patch))
     _undo.append(escapes.arm())
 

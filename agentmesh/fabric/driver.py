@@ -38,6 +38,7 @@ def run(
     options: RayOptions | None = None,
     resumes: bool = False,
     on_progress: Progress | None = None,
+    before_leaving: Callable[[], object] = lambda: None,
 ) -> Envelope:
     """Run a workflow to its end on Ray.
 
@@ -47,6 +48,7 @@ def run(
         options: Where Ray is.
         resumes: Whether the run has begun before.
         on_progress: Called about twice a second.
+        before_leaving: Called when the workflow has answered, while Ray is still there.
 
     Returns:
         The root's `REPLY` or `FAIL`.
@@ -65,7 +67,9 @@ def run(
     session = Session(plan, options or RayOptions(), resumes=resumes)
     with _Termination() as termination, session:
         termination.install()  # again: Ray has put its own in place when it was started
-        return _drive(session, plan, on_progress)
+        answer = _drive(session, plan, on_progress)
+        before_leaving()
+        return answer
 
 
 def _note_job(plan: Plan, directory: RunDirectory) -> None:

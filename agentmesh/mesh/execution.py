@@ -40,6 +40,7 @@ from agentmesh.kernel.envelope import REPLY, Envelope
 from agentmesh.mesh import environment
 from agentmesh.mesh.condition import refuse_ended
 from agentmesh.mesh.housekeeping import Housekeeping
+from agentmesh.mesh.observing import observed
 from agentmesh.mesh.options import RunOptions, wants_local
 from agentmesh.mesh.outcome import Outcome, has_answered
 from agentmesh.mesh.own_code import own_code
@@ -85,6 +86,7 @@ class Execution:
         self._resumes = resumes
         self._substitute = substitute
         self._driver = LOCAL if wants_local(options) else RAY
+        self._observed = observed(plan.store, plan.run_id, options)
         self._store = Store(plan.store)
         self._redactor = self._store.redactor((*DEFAULT_PATTERNS, *plan.redact_patterns))
         if resumes:
@@ -106,7 +108,8 @@ class Execution:
                     refuse_ended(run)
                     self._directory.info = run.info
                 self._directory.update(status=RUNNING, error=None, ended_at_ns=0)
-            return self._run(on_progress)
+            with self._observed:
+                return self._run(on_progress)
 
     def _run(self, on_progress: Progress | None) -> Outcome:
         try:
@@ -137,6 +140,7 @@ class Execution:
                 options=chosen,
                 resumes=self._resumes,
                 on_progress=on_progress,
+                before_leaving=self._observed.finish,
             )
         return self._drive_here(on_progress)
 

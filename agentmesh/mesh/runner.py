@@ -26,9 +26,12 @@ from agentmesh.sdk.duration import Duration, seconds_of
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import type_name
 from agentmesh.sdk.workflow import workflow_type_of
+from agentmesh.telemetry import nesting
 
 R = TypeVar("R")
 M = TypeVar("M", bound=Message)
+
+nesting.announce()  # wherever cells run, once somebody imports OpenTelemetry there
 
 
 def run(

@@ -184,8 +184,7 @@ class Export:
             for bar in agent.bars.rest():
                 self._add(bar)
         self._flush()
-        self._metrics.over()
-        self._tell_metrics(at_once=True)
+        self._tell_metrics(at_once=True, over=True)
         self._progress.complete = self.done.complete = True
 
     # --- steps to spans ---------------------------------------------------------------------------
@@ -292,10 +291,12 @@ class Export:
                 self._around.on_trouble("")
             return answer
 
-    def _tell_metrics(self, *, at_once: bool = False) -> None:
+    def _tell_metrics(self, *, at_once: bool = False, over: bool = False) -> None:
         self._metrics.reading(
             self._follower.latest_ns, self._follower.lives, self.done.spans - self._counted
         )
+        if over:
+            self._metrics.over()
         self._counted = self.done.spans
         if self._around.on_changes is not None:
             changes = self._registry.changes()
