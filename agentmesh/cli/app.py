@@ -12,6 +12,7 @@ from agentmesh.cli import exit_codes, hash_seed
 from agentmesh.cli.commands import (
     branching,
     debugging,
+    exporting,
     looking,
     running,
     sharing,
@@ -112,7 +113,7 @@ PANELS: dict[str, list[Callable[..., int]]] = {
     ],
     "What if": [branching.fork],
     "Compare and check": [testing.check, testing.diff, testing.lint],
-    "Share": [sharing.export, sharing.import_],
+    "Share": [sharing.import_],
 }
 for panel, functions in PANELS.items():
     for function in functions:
@@ -120,6 +121,7 @@ for panel, functions in PANELS.items():
         app.command(words, rich_help_panel=panel)(function)
 models.command("serve")(surroundings.models_serve)
 models.command("list")(surroundings.models_list)
+app.add_typer(exporting.app, name="export", rich_help_panel="Share")
 app.add_typer(models, name="models", rich_help_panel=_OTHER)
 app.command(rich_help_panel=_OTHER)(surroundings.doctor)
 
