@@ -72,6 +72,9 @@ from agentmesh.errors import (
 from agentmesh.mesh.auditing import audit_run
 from agentmesh.mesh.checking import check
 from agentmesh.mesh.comparing import diff
+from agentmesh.mesh.experiment.arms import Arm, Sample, arm
+from agentmesh.mesh.experiment.planning import Experiment, experiment
+from agentmesh.mesh.experiment.report import ExperimentReport
 from agentmesh.mesh.forking import fork
 from agentmesh.mesh.replaying import replay_run
 from agentmesh.mesh.resuming import resume
@@ -105,6 +108,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AgentMeshError",
     "AgentStoppedError",
+    "Arm",
     "AskCycleError",
     "Context",
     "DeadlineExceededError",
@@ -114,6 +118,8 @@ __all__ = [
     "EffectError",
     "EscalatedError",
     "EscapeError",
+    "Experiment",
+    "ExperimentReport",
     "FabricError",
     "InvalidMessageError",
     "JournalDamagedError",
@@ -131,6 +137,7 @@ __all__ = [
     "RunExistsError",
     "RunFailedError",
     "RunawayTurnError",
+    "Sample",
     "StateError",
     "StoreError",
     "Supervision",
@@ -141,6 +148,7 @@ __all__ = [
     "UsageError",
     "WorkCancelledError",
     "agent",
+    "arm",
     "audit_run",
     "changed",
     "check",
@@ -150,6 +158,7 @@ __all__ = [
     "edit",
     "effect",
     "endpoint",
+    "experiment",
     "export_run",
     "fork",
     "handler",

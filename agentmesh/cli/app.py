@@ -12,6 +12,7 @@ from agentmesh.cli import exit_codes, hash_seed
 from agentmesh.cli.commands import (
     branching,
     debugging,
+    experimenting,
     exporting,
     looking,
     running,
@@ -111,7 +112,7 @@ PANELS: dict[str, list[Callable[..., int]]] = {
         travelling.waits,
         travelling.search,
     ],
-    "What if": [branching.fork],
+    "What if": [branching.fork, experimenting.experiment],
     "Compare and check": [testing.check, testing.diff, testing.lint],
     "Share": [sharing.import_],
 }

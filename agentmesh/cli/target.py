@@ -40,7 +40,7 @@ def load_workflow(target: str) -> AgentType:
             f"{target!r} names no workflow.",
             fix="Write `app.py:main` or `package.module:main`.",
         )
-    module = _imported(place)
+    module = import_program(place)
     here = vars(module)
     workflows = {
         made.name: made
@@ -50,7 +50,15 @@ def load_workflow(target: str) -> AgentType:
     return _named(workflows, module, place, name) if name else _only(workflows, place)
 
 
-def _imported(place: str) -> ModuleType:
+def import_program(place: str) -> ModuleType:
+    """Import a file or module of the user's.
+
+    Args:
+        place: `app.py`, or `package.module`.
+
+    Raises:
+        UsageError: It can't be imported.
+    """
     is_file = place.endswith(".py") or os.sep in place
     if is_file and not Path(place).is_file():
         raise UsageError(

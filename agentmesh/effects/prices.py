@@ -128,6 +128,8 @@ class Cost:
     """Of those that are known."""
     models: dict[str, float | None] = field(default_factory=dict)
     """By model; empty without any calls."""
+    calls: int = 0
+    """How many."""
     simulated: bool = False
     """Whether some of it is made up: an embedded model has answered."""
 
@@ -192,6 +194,7 @@ class Prices:
             usd=None if None in models.values() else known,
             known_usd=known,
             models=models,
+            calls=sum(used.calls for used in usage.values()),
             simulated=any(name.startswith(SIMULATED) for name in models),
         )
 

@@ -8,7 +8,9 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from agentmesh.simulation.pool import Item
+from xxhash import xxh3_64_intdigest
+
+from agentmesh.simulation.pool import EFFECT, MESSAGE, NEVER, Item
 
 
 class Scheduler(Protocol):
@@ -100,3 +102,45 @@ class Held:
         """Return the first that is not held, or that has been held for longest."""
         levels = self._levels
         return min(possible, key=lambda item: levels.get(item.key, 0))
+
+
+class Drawn:
+    """Each message and effect takes as long as chance says, which belongs to what it is.
+
+    The chance belongs to the key of what is under way and not to the moment of the choice: two
+    worlds of one seed share it wherever they do the same, whatever else they do. The world's time
+    goes on accordingly.
+
+    Args:
+        seed: The world's own, if none is given.
+    """
+
+    def __init__(self, seed: str = "") -> None:
+        self._seed = seed
+        self._drawn: dict[tuple[str, int], float] = {}
+
+    def begin(self, seed: str) -> None:
+        """Take in the seed."""
+        self._seed = f"{self._seed or seed}\x1flatency\x1f"
+
+    def choose(self, possible: Sequence[Item]) -> Item:
+        """Return what comes first."""
+        chosen = min(possible, key=self._when)
+        chosen.earliest = int(self._when(chosen))
+        return chosen
+
+    def _when(self, item: Item) -> float:
+        key = (item.key, item.part)
+        share = self._drawn.get(key)
+        if share is None:
+            number = xxh3_64_intdigest(f"{self._seed}{item.key}\x1f{item.part}".encode())
+            share = self._drawn[key] = number / 2**64
+        if item.kind not in (MESSAGE, EFFECT):
+            return item.earliest
+        least = item.earliest
+        most = item.latest if item.latest < NEVER else least + _FREE_NS
+        return least + share * max(most - least, 0)
+
+
+_FREE_NS = 1_000_000_000
+"""How long something takes at most that may take as long as it likes."""
