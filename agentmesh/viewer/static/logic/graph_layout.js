@@ -40,7 +40,7 @@ import { orderLayers } from "./layer_order.js";
  * @property {number} at Middle, across the layer.
  */
 
-const GAP_LAYERS = 130;
+const GAP_LAYERS = 150;
 const GAP_NODES = 26;
 const GAP_PASSING = 16;
 const SWEEPS = 12;
@@ -291,6 +291,7 @@ function mean(pool) {
  */
 function drawn(nodes, items, order, made) {
   const widths = order.map((layer) => Math.max(0, ...layer.map((item) => items[item].along)));
+  /** @type {number[]} */
   const middles = [];
   let right = 0;
   for (const width of widths) {
@@ -306,7 +307,7 @@ function drawn(nodes, items, order, made) {
   }]));
   return {
     nodes: placed,
-    edges: routes(nodes, items, middles, made),
+    edges: routes(nodes, items, middles, widths, made),
     width: Math.max(0, right - GAP_LAYERS),
     height: bottom - top,
     crossings: made.crossings,
@@ -318,17 +319,17 @@ function drawn(nodes, items, order, made) {
  * @param {Node[]} nodes
  * @param {Item[]} items
  * @param {number[]} middles
+ * @param {number[]} widths
  * @param {Made} made
  * @returns {PlacedEdge[]}
  */
-function routes(nodes, items, middles, made) {
+function routes(nodes, items, middles, widths, made) {
   const starts = ports(items, made.chains, (chain) => chain[0], (chain) => chain[1]);
   const ends = ports(
     items, made.chains, (chain) => chain[chain.length - 1], (chain) => chain[chain.length - 2]);
   const edges = made.forward.map((arc, number) => {
     const chain = made.chains[number];
-    /** @type {[number, number][]} */
-    const points = chain.map((item) => [middles[items[item].layer], items[item].at]);
+    const points = chain.flatMap((item) => through(items[item], middles, widths));
     points[0] = [points[0][0] + nodes[arc.from].width / 2, starts[number]];
     const last = points.length - 1;
     points[last] = [points[last][0] - nodes[arc.to].width / 2, ends[number]];
@@ -346,6 +347,20 @@ function routes(nodes, items, middles, made) {
     edges.push({ edge: arc.place, points, back: false, loop: true });
   }
   return edges;
+}
+
+/**
+ * A node is one point; a layer is passed straight, from one of its sides to the other.
+ * @param {Item} item
+ * @param {number[]} middles
+ * @param {number[]} widths
+ * @returns {[number, number][]}
+ */
+function through(item, middles, widths) {
+  const x = middles[item.layer];
+  if (item.id) return [[x, item.at]];
+  const half = widths[item.layer] / 2;
+  return [[x - half, item.at], [x + half, item.at]];
 }
 
 /**
