@@ -6,7 +6,6 @@ is in the module that it calls.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from importlib import metadata
 from typing import Any
@@ -20,10 +19,13 @@ from starlette.routing import Route
 
 from agentmesh.errors import AgentMeshError
 from agentmesh.viewer import asked, files
-from agentmesh.viewer.answers import Refusal, answer, failed, said_of
+from agentmesh.viewer.answers import Refusal, answer, failed
 from agentmesh.viewer.catalogue import Catalogue, info_json, parents_of
 from agentmesh.viewer.desk import Desk, must_be
+from agentmesh.viewer.event_routes import EventRoutes
 from agentmesh.viewer.opened import OpenRun
+from agentmesh.viewer.routing import Answering, answering_with, in_thread
+from agentmesh.viewer.searches import Searches
 from agentmesh.viewer.tables import DICTIONARIES, TABLES
 
 BINARY = "application/octet-stream"
@@ -32,8 +34,6 @@ _ROWS = 100_000
 _PREVIEWS_MAX = 500
 _WAIT_SECONDS_MAX = 25
 _LOOK_SECONDS = 0.1
-
-Answering = Callable[[Request], Response]
 
 
 class Viewer:
@@ -48,12 +48,14 @@ class Viewer:
     def __init__(self, desk: Desk, *, control: bool = False, control_token: str = "") -> None:
         self.desk = desk
         self.catalogue = Catalogue(desk)
+        self.searches = Searches()
         self.control = control
         self.control_token = control_token
 
     def close(self) -> None:
         """Let go of all runs."""
         self.catalogue.close()
+        self.searches.close()
         self.desk.close()
 
     def app(self) -> Starlette:
@@ -66,9 +68,10 @@ class Viewer:
             "/api/runs/{run}": self._run,
             "/api/runs/{run}/columns/{table}": self._columns,
             "/api/runs/{run}/previews/{table}": self._previews,
+            **EventRoutes(self.desk, self.searches).routes(),
         }
-        routes = [Route(path, _in_thread(handler)) for path, handler in reading.items()]
-        routes.append(Route("/api/runs/{run}/live", _answering(self._live)))
+        routes = [Route(path, in_thread(handler)) for path, handler in reading.items()]
+        routes.append(Route("/api/runs/{run}/live", answering_with(self._live)))
         handlers: dict[Any, Any] = {
             Refusal: _refuse,
             AgentMeshError: _fail,
@@ -188,32 +191,6 @@ def _raise_if_unreadable(opened: OpenRun) -> None:
         raise opened.error
 
 
-def _in_thread(handler: Answering) -> Callable[[Request], Awaitable[Response]]:
-    async def answering(request: Request) -> Response:
-        return await _guarded(run_in_threadpool(handler, request))
-
-    return answering
-
-
-def _answering(
-    handler: Callable[[Request], Awaitable[Response]],
-) -> Callable[[Request], Awaitable[Response]]:
-    async def answering(request: Request) -> Response:
-        return await _guarded(handler(request))
-
-    return answering
-
-
-async def _guarded(answering: Awaitable[Response]) -> Response:
-    """Make an answer of whatever goes wrong."""
-    try:
-        return await answering
-    except Refusal as refusal:
-        return refusal.response()
-    except AgentMeshError as error:
-        return failed(error)
-
-
 def _refuse(request: Request, error: Exception) -> Response:
     del request
     assert isinstance(error, Refusal)
@@ -232,6 +209,5 @@ def _missing(request: Request, error: Exception) -> Response:
     return Refusal(status, "NotFoundError", what).response()
 
 
-__all__ = ["Viewer", "said_of"]
 _FIRST_SECONDS = 0.7
 _STEP_SECONDS = 0.01
