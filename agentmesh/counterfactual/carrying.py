@@ -4,8 +4,6 @@ It knows the record and what is changed of it, and writes the journal; it does n
 given what, or which agents run.
 """
 
-from collections.abc import Container
-
 import msgspec
 
 from agentmesh.causality.figures import add_tokens
@@ -20,6 +18,7 @@ from agentmesh.counterfactual.pending import (
     Item,
     Pending,
 )
+from agentmesh.counterfactual.player import Player
 from agentmesh.counterfactual.record import Ended, Parent, Place, key_of_envelope, message_key
 from agentmesh.counterfactual.report import Count
 from agentmesh.errors import UsageError
@@ -35,6 +34,8 @@ from agentmesh.simulation.sources import Outcome
 
 ANSWERS = (kinds.REPLY, kinds.FAIL)
 """Kinds of message that are known by what they answer, and not by their number."""
+_HTTP = "http"
+"""The kind of effect that model calls are."""
 
 
 class Carrier:
@@ -60,20 +61,20 @@ class Carrier:
         self._journal = journal
         self._encoder = encoder
         self._pending = Pending()
-        self._from_client = 0
-        self._copied = False
-        """Whether all that is before the cut is copied."""
+        self._players: dict[str, Player] = {}
+        """The agents that a change has come near; all others are as they were."""
+        self._came: set[str] = set()
+        """Messages that came as they were recorded, to agents that nobody looks at."""
+        self._used: set[int] = set()
+        """Effects of the parent that answer one of the branch."""
+        self._from_client = parent.ledger.client_sent
         self._now = 0
 
     # --- from outside -----------------------------------------------------------------------------
 
-    def _sent_by_client(self, key: str, place: Place) -> None:
-        item = Item(key, MESSAGE, place.address, place.at, place.number)
-        item.recorded, item.same, item.lane = place.step, True, (CLIENT, place.address)
-        self._add_message(item)
-
     def _insert(self) -> None:
-        root = self._parent.places[f"{CLIENT}#1"]
+        root = self._parent.arrival(f"{CLIENT}#1")
+        assert root is not None
         first = self._parent.event(root.address, root.step)
         assert isinstance(first, events.Delivered)
         for envelope in self._changes.inserted:
@@ -90,28 +91,21 @@ class Carrier:
 
     # --- what was asked for -----------------------------------------------------------------------
 
-    def _recorded(
-        self, address: str, step: Step, command: CommandRecord, happened: Container[str]
-    ) -> None:
-        """Take in a command of the record."""
+    def _recorded(self, address: str, step: Step, command: CommandRecord) -> None:
+        """Take in a command of the record, of an agent that follows it.
+
+        What it sends comes where it came: that is pending already.
+        """
         if isinstance(command, Sent):
             if command.dst == CLIENT:
                 self._answered(command.kind, command.re, step.event.at, None)
             else:
-                key = message_key(address, command.n, command.dst, command.kind, command.re)
-                if key not in happened:
-                    self._sent(key, address, command)
+                self._lose(address, command)
         elif isinstance(command, StartEffect):
             key = effect_key(address, command.turn, command.n)
-            ended = self._parent.effects[key]
-            if key in happened:
-                self._save(ended)
-            else:
-                self._await_effect(address, ended)
+            self._await_effect(address, self._parent.record(address).effects[key])
         elif isinstance(command, commands.StartTimer):
-            key = timer_key(address, command.turn, command.n)
-            if key not in happened:
-                self._set_timer(address, command, same=True)
+            self._set_timer(address, command, same=True)
         elif not self._crossed(address, command):
             self._taken_back(address, command)
 
@@ -129,10 +123,12 @@ class Carrier:
     def _crossed(self, address: str, command: Command) -> bool:
         """Tell whether the parent took back what had ended by then, and came all the same."""
         if isinstance(command, commands.CancelEffect):
-            ended = self._parent.effects.get(effect_key(address, command.turn, command.n))
+            key = effect_key(address, command.turn, command.n)
+            ended = self._parent.record(address).effects.get(key)
             return ended is not None and ended.end is not None
         if isinstance(command, commands.CancelTimer):
-            return timer_key(address, command.turn, command.n) in self._parent.places
+            key = timer_key(address, command.turn, command.n)
+            return key in self._parent.record(address).fired
         return False
 
     def _taken_back(self, address: str, command: Command) -> None:
@@ -145,17 +141,26 @@ class Carrier:
         if kind in ANSWERS and re == 1 and not self.answered_at:
             self.answered_at, self.answer = at, envelope
 
-    def _sent(self, key: str, source: str, command: Sent) -> None:
-        """Let a recorded message be on its way."""
-        place = self._parent.places.get(key)
+    def _answered_as_recorded(self, at: int) -> None:
+        """Take in the answer of a workflow that nobody looks at."""
+        if not self.answered_at:
+            self.answered_at = at
+
+    def _lose(self, source: str, command: Sent) -> None:
+        """Let a message of the record come when nothing else can, if the parent never saw it."""
+        key = message_key(source, command.n, command.dst, command.kind, command.re)
+        if self._parent.ledger.has_arrived(key):
+            return
         item = Item(key, MESSAGE, command.dst, NEVER, UNRECORDED)
-        if place is None or place.address != command.dst:
-            item.envelope = self._undelivered(source, command)
-            if item.envelope is None:
-                return
-        else:
-            item.at, item.rank, item.recorded, item.same = place.at, place.number, place.step, True
-        item.lane = (source, command.dst)
+        item.envelope = self._undelivered(source, command)
+        if item.envelope is not None:
+            item.lane = (source, command.dst)
+            self._add_message(item)
+
+    def _arrive(self, key: str, source: str, place: Place) -> None:
+        """Let a message come where it came in the parent."""
+        item = Item(key, MESSAGE, place.address, place.at, place.number)
+        item.recorded, item.same, item.lane = place.step, True, (source, place.address)
         self._add_message(item)
 
     def _undelivered(self, source: str, command: Sent) -> Envelope | None:
@@ -181,11 +186,21 @@ class Carrier:
             return
         key = key_of_envelope(envelope)
         item = Item(key, MESSAGE, envelope.dst, now, UNRECORDED)
-        place = self._parent.places.get(key)
+        place = self._parent.arrival(key)
         if place is not None and place.address == envelope.dst:
-            item.at, item.rank, item.recorded = max(now, place.at), place.number, place.step
+            source = self._parent.record(envelope.src)
+            sent = self._parent.place(envelope.src, source.sent[key])
+            late = max(0, now - sent.at)
+            item.at, item.recorded = place.at + late, place.step
+            item.rank = UNRECORDED if late else place.number
+        elif envelope.dst not in self._players:
+            self._come_near(envelope.dst)  # so that nothing is overtaken
         item.envelope, item.lane = envelope, (envelope.src, envelope.dst)
         self._add_message(item)
+
+    def _come_near(self, address: str) -> Player:
+        """Look at an agent from now on: it is reached by what its parent's was not."""
+        raise NotImplementedError
 
     def _add_message(self, item: Item) -> None:
         change = self._changes.by_key.get(item.key)
@@ -215,8 +230,10 @@ class Carrier:
     def _set_timer(self, address: str, command: commands.StartTimer, *, same: bool) -> None:
         key = timer_key(address, command.turn, command.n)
         item = Item(key, TIMER, address, command.due, UNRECORDED)
-        place = self._parent.places.get(key)
-        if place is not None and place.at >= command.due:
+        record = self._parent.record(address)
+        fired = record.fired.get(key)
+        if fired is not None and record.steps[fired].event.at >= command.due:
+            place = self._parent.place(address, fired)
             item.at, item.rank, item.recorded = place.at, place.number, place.step
             item.same = same
         item.turn, item.n = command.turn, command.n
@@ -224,30 +241,53 @@ class Carrier:
 
     # --- effects ----------------------------------------------------------------------------------
 
-    def _await_effect(self, address: str, ended: Ended) -> None:
-        """Let an effect that the parent has started go on."""
-        done = sum(place.step < self._parent.first(address) for place in ended.pieces)
-        item = self._effect(address, ended.command, ended, done)
+    def _await_effect(self, address: str, ended: Ended, since: int | None = None) -> None:
+        """Let an effect that the parent has started go on.
+
+        Args:
+            address: Of the agent.
+            ended: The effect.
+            since: The agent's next step, for an effect that began before it was looked at.
+        """
+        done = 0 if since is None else sum(place.step < since for place in ended.pieces)
+        self._used.add(id(ended))
+        item = self._effect(address, ended.command, ended, done, begun=ended.started_at)
         item.same = True
-        self._add_changed(item)
+        self._add_changed(item, is_new=since is None)
 
     def _start(self, address: str, now: int, command: StartEffect) -> None:
         """Start an effect: from the record if it has one of this key."""
-        ended = self._parent.by_key.get(command.key)
-        if ended is not None and ended.end is not None:
-            self._add_changed(self._effect(address, command, ended, 0, now=now))
+        ended = self._on_record(address, command)
+        if ended is not None:
+            self._add_changed(self._effect(address, command, ended, 0, begun=now))
             return
         key = effect_key(address, command.turn, command.n)
-        there = self._parent.effects.get(key)
+        there = self._parent.record(address).effects.get(key)
         item = Item(key, EFFECT, address, now, UNRECORDED)
         if there is not None and there.end is not None:  # something else, at the same place
-            item.at, item.rank = max(now, there.end.at), there.end.number
+            late = max(0, now - there.started_at)
+            item.at, item.rank = there.end.at + late, UNRECORDED if late else there.end.number
         item.command, item.turn, item.n = command, command.turn, command.n
         item.edited = True
         self._add_changed(item)
 
+    def _on_record(self, address: str, command: StartEffect) -> Ended | None:
+        """Return the parent's effect that asked for the same; None if nobody has its answer.
+
+        By its key, which says because of which message; else any that asked for the same and was
+        not used yet, in their order: one message more moves the numbers of all that come later.
+        """
+        record = self._parent.record(address)
+        found = record.by_key.get(command.key)
+        if found is None or found.end is None:
+            unused = (one for one in record.alike(command) if id(one) not in self._used)
+            found = next(unused, None)
+        if found is not None:
+            self._used.add(id(found))
+        return found
+
     def _effect(
-        self, address: str, command: StartEffect, ended: Ended, part: int, *, now: int = 0
+        self, address: str, command: StartEffect, ended: Ended, part: int, *, begun: int
     ) -> Item:
         """Return the end of an effect as the parent has it, or the next of its pieces."""
         key = effect_key(address, command.turn, command.n)
@@ -258,21 +298,21 @@ class Carrier:
             place = places[part]
             assert place is not None
             there = key == effect_key(ended.address, ended.command.turn, ended.command.n)
-            item.at = place.at if there else now + max(0, place.at - ended.started_at)
-            item.at = max(now, item.at)
-            item.rank = place.number if there else UNRECORDED
+            item.at = begun + max(0, place.at - ended.started_at)
+            item.rank = place.number if there and item.at == place.at else UNRECORDED
             item.recorded = place.step if there else -1
-        item.ended = ended
+        item.ended, item.begun = ended, begun
         return item
 
-    def _add_changed(self, item: Item) -> None:
+    def _add_changed(self, item: Item, *, is_new: bool = True) -> None:
         """Take in an effect that goes on; what is changed of it is changed here."""
-        if self._changes.models and not item.part and self._copied:
+        if self._changes.models and not item.part and is_new:
             self._ask_otherwise(item)
         change = self._changes.by_key.get(item.key)
         if change is not None:
             item.edited = True
-            item.at += change.late_ns if item.at < NEVER else 0
+            late = change.late_ns if item.at < NEVER else 0
+            item.at, item.begun = item.at + late, item.begun + late
             if change.again:
                 item.ended = None
             if change.outcome is not None:
@@ -311,8 +351,9 @@ class Carrier:
         assert item.command is not None
         if item.ended is not None:
             if item.part < len(item.ended.pieces):
-                more = self._effect(item.address, item.command, item.ended, item.part + 1, now=at)
-                more.same = item.same
+                part = item.part + 1
+                more = self._effect(item.address, item.command, item.ended, part, begun=item.begun)
+                more.at, more.same = max(at, more.at), item.same
                 self._pending.add(more)
             return
         further = Item(item.key, EFFECT, item.address, item.at, item.rank)
@@ -324,27 +365,31 @@ class Carrier:
         """Count an effect whose answer is on record."""
         if ended.end is None:
             return
-        self.count.effects_reused += 1
+        self.count.saved.events += 1
         self.count.saved.seconds += ended.seconds
-        event = self._parent.event(ended.end.address, ended.end.step)
-        if isinstance(event, events.EffectFinished):
-            add_tokens(self.count.saved, event.result)
+        if ended.command.kind == _HTTP:
+            event = self._parent.event(ended.end.address, ended.end.step)
+            if isinstance(event, events.EffectFinished):
+                add_tokens(self.count.saved, event.result)
 
     # --- the journal ------------------------------------------------------------------------------
 
-    def _write(self, address: str, step: Step, number: int = 0) -> None:
-        """Copy a recorded step.
+    def _write(self, player: Player, step: Step, number: int = 0) -> None:
+        """Let an agent have a recorded step; it is journaled if an earlier one was not recorded.
 
         Args:
-            address: Of the agent.
+            player: The agent.
             step: The step.
             number: Of the message that was delivered, if it has another one here.
         """
-        event = self._parent.run.resolve(step.event)
+        event = step.event
         if number and isinstance(event, events.Delivered) and event.envelope.n != number:
             envelope = msgspec.structs.replace(event.envelope, n=number)
             event = msgspec.structs.replace(event, envelope=envelope)
-        self._journal.event(address, step.number, event)
-        if step.handled:
-            issued = [self._parent.run.resolve(command) for command in step.commands]
-            self._journal.commands(address, step.number, issued)
+            player.write()
+        if player.writes:
+            resolve = self._parent.run.resolve
+            self._journal.event(player.address, step.number, resolve(event))
+            if step.handled:
+                issued = [resolve(command) for command in step.commands]
+                self._journal.commands(player.address, step.number, issued)

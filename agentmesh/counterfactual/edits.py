@@ -48,6 +48,8 @@ _ENDS = (EffectFinished, EffectFailed, EffectStreamed)
 class Change:
     """What becomes of one message or effect."""
 
+    address: str = ""
+    """The agent that it happens to."""
     payload: bytes | None = None
     outcome: Outcome | None = None
     again: bool = False
@@ -65,6 +67,8 @@ class Changes:
     kept: int = -1
     """The last event, in the run order, that the branch shares with its parent."""
     by_key: dict[str, Change] = field(default_factory=dict)
+    agents: set[str] = field(default_factory=set)
+    """Agents that may be different from where the branch begins, whatever happens to them."""
     inserted: list[Envelope] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
     """What is different about model calls."""
@@ -135,13 +139,13 @@ class Resolver:
         if isinstance(one, Result | Ask) or (
             isinstance(one, Delay) and isinstance(step.event, _ENDS)
         ):
-            self._strike(self._effect(event, step), one, None)
+            self._strike(self._effect(event, step), event.address, one, None)
         elif not isinstance(step.event, Delivered) or step.event.envelope.kind not in _EDITABLE:
             raise _no_message(event, one.kind)
         else:
             envelope = step.event.envelope
             self._found.messages[-1] = envelope.id
-            self._strike(key_of_envelope(envelope), one, envelope)
+            self._strike(key_of_envelope(envelope), event.address, one, envelope)
 
     def _add_model(self, one: Model, begin: EventRef | None) -> None:
         if begin is None:
@@ -153,8 +157,8 @@ class Resolver:
         self._found.names.append(f"after {begin}")
         self._found.messages.append("")
 
-    def _strike(self, key: str, one: Edit, envelope: Envelope | None) -> None:
-        change = self._found.by_key.setdefault(key, Change())
+    def _strike(self, key: str, address: str, one: Edit, envelope: Envelope | None) -> None:
+        change = self._found.by_key.setdefault(key, Change(address=address))
         if isinstance(one, Result):
             change.outcome = _outcome(one)
         elif isinstance(one, Ask):

@@ -12,28 +12,32 @@ It reads no clock: times are the record's, or follow from them.
 
 import msgspec
 
-from agentmesh.causality.figures import add_tokens
+from agentmesh.causality.figures import Figures, add_tokens
+from agentmesh.causality.usage import Usage
 from agentmesh.counterfactual.answers import Answering, StoppedError
-from agentmesh.counterfactual.carrying import ANSWERS, Carrier
+from agentmesh.counterfactual.carrying import ANSWERS
 from agentmesh.counterfactual.edits import Changes
-from agentmesh.counterfactual.models import rewriting
+from agentmesh.counterfactual.models import is_meant, rewriting
 from agentmesh.counterfactual.pending import (
     HOST,
     MESSAGE,
     NEVER,
     TIMER,
     UNRECORDED,
+    WATCH,
     Item,
 )
 from agentmesh.counterfactual.player import Player
-from agentmesh.counterfactual.record import HOST_EVENTS, Parent, thing
+from agentmesh.counterfactual.reaching import Reach
+from agentmesh.counterfactual.record import Parent
+from agentmesh.errors import AgentMeshError
 from agentmesh.host.ports import Journal
 from agentmesh.host.resident import STARTING, first_events
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel import events
 from agentmesh.kernel.endings import DEADLINE
-from agentmesh.kernel.envelope import CLIENT, Envelope
+from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.events import Event
 from agentmesh.replay.driver import Replayer
 from agentmesh.simulation.sources import Asked, Outcome
@@ -41,7 +45,7 @@ from agentmesh.simulation.sources import Asked, Outcome
 _ANSWERS = (kinds.REPLY, kinds.FAIL)
 
 
-class Engine(Carrier):
+class Engine(Reach):
     """Makes one branch.
 
     Args:
@@ -63,12 +67,12 @@ class Engine(Carrier):
         journal: Journal,
         encoder: BodyEncoder,
     ) -> None:
-        super().__init__(parent, changes, journal, encoder)
-        self._replayer = replayer
+        super().__init__(parent, changes, replayer, journal, encoder)
         self._answering = answering
-        self._players: dict[str, Player] = {}
         self._drain_ns = int(parent.run.info.drain_seconds * 1e9)
         self._stopping = False
+        self._breaks: dict[str, int] = {}
+        """Of a branch that broke off: how far agents had got that nobody looked at."""
 
     def run(self) -> None:
         """Make the branch.
@@ -80,11 +84,14 @@ class Engine(Carrier):
         """
         with self._replayer.in_place():
             try:
-                self._copy()
-                self._copied = True
+                self._start_at_cut()
+                self._begin()
                 self._insert()
                 self._let_happen()
                 self._stop()
+            except (StoppedError, AgentMeshError):
+                self._break_off()
+                raise
             finally:
                 self._journal.commit()
 
@@ -101,8 +108,49 @@ class Engine(Carrier):
 
     @property
     def agents(self) -> int:
-        """How many agents it has."""
-        return sum(player.next > 0 for player in self._players.values())
+        """How many agents the branch has."""
+        unseen = (each for each in self._parent.order.addresses if each not in self._players)
+        return sum(1 for _ in unseen) + sum(one.next > 0 for one in self._players.values())
+
+    @property
+    def common(self) -> int:
+        """How many events up to the cut the branch shares with its parent."""
+        unseen = (
+            self._parent.first(address)
+            for address in self._parent.cut
+            if address not in self._players
+        )
+        seen = (
+            min(self._parent.first(address), player.copied if player.writes else player.next)
+            for address, player in self._players.items()
+        )
+        return sum(unseen) + sum(seen)
+
+    @property
+    def events(self) -> int:
+        """How many events the branch has."""
+        parent = self._parent
+        seen = sum(parent.count(address) for address in self._players)
+        return len(parent.order) - seen + sum(one.next for one in self._players.values())
+
+    @property
+    def kept(self) -> dict[str, int]:
+        """Of each agent that is not just as it was, how many steps of its parent's it has."""
+        found = {}
+        for address, player in self._players.items():
+            steps = player.copied if player.writes else player.next
+            if player.writes or steps < self._parent.count(address):
+                found[address] = steps
+        return found
+
+    def saved(self) -> Figures:
+        """Return the effects that were answered from the record, and what they had cost."""
+        total, ledger = self.count.saved, self._parent.ledger
+        totals = ledger.totals_until(self._breaks) if self._breaks else ledger.totals()
+        for address, figures in totals.items():
+            if address in self._breaks or address not in self._players:
+                _add(total, figures)
+        return total
 
     def close(self) -> None:
         """Let go of what runs."""
@@ -110,31 +158,25 @@ class Engine(Carrier):
             player.close()
         self._answering.close()
 
-    # --- up to the cut ----------------------------------------------------------------------------
+    def _break_off(self) -> None:
+        """Let nothing of the parent be in the branch that came later than its end."""
+        ledger, ranked = self._parent.ledger, self._rank < UNRECORDED
+        for address in self._parent.order.addresses:
+            if address not in self._players:
+                start = ledger.position(address, self._moment, self._rank, ranked=ranked)
+                start = max(start, self._parent.first(address))
+                self._players[address] = Player(address, self._parent, self._replayer, start)
+                self._breaks[address] = start
 
-    def _copy(self) -> None:
-        """Copy what is before the cut; what was pending then is pending now."""
-        parent = self._parent
-        happened = {
-            key
-            for address in parent.cut
-            for step in parent.prefix(address)
-            if (key := thing(address, step.event)) and not _is_piece(step.event)
-        }
-        for address in parent.run.addresses():
-            player = self._players[address] = Player(address, parent, self._replayer)
-            for step in parent.prefix(address):
-                self._write(player.address, step)
-                player.now = max(player.now, step.event.at)
-                self._now = max(self._now, player.now)
-                for command in step.commands:
-                    self._recorded(player.address, step, command, happened)
-            self._expect(player)
-        for key, place in parent.places.items():
-            if key.startswith(f"{CLIENT}#"):
-                self._from_client = max(self._from_client, int(key.rpartition("#")[2]))
-                if key not in happened:
-                    self._sent_by_client(key, place)
+    def _start_at_cut(self) -> None:
+        """Know when it is, and who may be different from now on."""
+        order, changes = self._parent.order, self._changes
+        if len(order):
+            self._now = order.event(max(0, changes.kept)).at
+        if changes.models:
+            for address, last in self._parent.ledger.model_calls().items():
+                if last >= self._parent.first(address) and is_meant(address, changes.models):
+                    changes.agents.add(address)
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -152,26 +194,45 @@ class Engine(Carrier):
             if self.answered_at:
                 return None
             if item is not None:
+                self._catch_up()
                 return item
             if not self._wake_all():
                 return None
+
+    def _catch_up(self) -> None:
+        """Let it be as late as the last event of those whom nobody looks at."""
+        for address in self._parent.order.addresses:
+            if address not in self._players:
+                last = self._parent.place(address, self._parent.count(address) - 1)
+                self._now = max(self._now, last.at)
 
     def _is_late(self, item: Item) -> bool:
         return item.at > self.answered_at + self._drain_ns
 
     def _wake_all(self) -> bool:
         """Bring all to life when nothing happens any more: their deadlines are what is left."""
+        self._moment, self._rank = NEVER, UNRECORDED
+        self._catch_up()
+        for address in self._parent.ledger.unfinished():
+            if address not in self._players:
+                self._come_near(address)
         asleep = [one for one in self._players.values() if one.follows and one.next > 0]
         for player in asleep:
-            player.wake()
+            self._wake(player)
             self._await_deadline(player)
         return bool(asleep)
 
     def _happen(self, item: Item) -> None:
+        self._moment, self._rank = item.at, item.rank
+        if item.kind == WATCH:
+            self._pending.take(item)
+            self._look_after(item)
+            return
         player = self._players.get(item.address)
         if player is None:
-            player = Player(item.address, self._parent, self._replayer)
-            self._players[item.address] = player
+            if self._comes_unseen(item):
+                return
+            player = self._come_near(item.address)
         if player.follows and self._is_early(player, item):
             return
         self._pending.take(item)
@@ -185,8 +246,22 @@ class Engine(Carrier):
         elif item.kind == MESSAGE:
             self._deliver(player, item)
         else:
-            player.wake()
+            self._wake(player)
             self._end(player, item)
+
+    def _comes_unseen(self, item: Item) -> bool:
+        """Take a message that is just what an agent got that nobody looks at; tell if it is."""
+        if item.recorded < 0 or item.edited or item.envelope is None:
+            return False
+        step = next(self._parent.run.steps(item.address, start=item.recorded))
+        on_time = item.at <= self._parent.place(item.address, step.number).at
+        same = on_time and self._equals(item, step.event)
+        assert isinstance(step.event, events.Delivered)
+        if not same or step.event.envelope.n != item.envelope.n:
+            return False
+        self._pending.take(item)
+        self._came.add(item.key)
+        return True
 
     def _is_early(self, player: Player, item: Item) -> bool:
         """Put off what the parent's agent may not see at this time; tell if that was done."""
@@ -202,7 +277,7 @@ class Engine(Carrier):
         if step is None:
             self._pending.put_off(item, NEVER, UNRECORDED)
             return True
-        place = self._parent.place(player.address, step.number, step.event.at)
+        place = self._parent.place(player.address, step.number)
         if (item.at, item.rank) >= (place.at, place.number + 0.5):
             return False
         # The parent's agent took it back, perhaps after it was due: the next event may do so.
@@ -218,6 +293,9 @@ class Engine(Carrier):
         step = self._parent.step(player.address, item.recorded)
         if step is None or not step.handled or step.event.at < player.now:
             return False
+        place = self._parent.place(player.address, step.number)
+        if item.kind != HOST and item.at > place.at:
+            return False  # it is late, and who gets it may see that
         if item.kind == HOST and isinstance(step.event, events.Stopped) and not self.answered_at:
             return False
         return item.same or self._equals(item, step.event)
@@ -246,23 +324,12 @@ class Engine(Carrier):
             step = player.expected()
             assert step is not None
             number = came.n if came is not None and player.next == until else 0
-            self._write(player.address, step, number)
+            self._write(player, step, number)
             player.next += 1
             player.now = max(player.now, step.event.at)
-            self.count.reused += 1
             for command in step.commands:
-                self._recorded(player.address, step, command, ())
+                self._recorded(player.address, step, command)
         self._expect(player)
-
-    def _expect(self, player: Player) -> None:
-        """Await what a host does by itself, if that is what was recorded next."""
-        step = player.expected()
-        if step is not None and isinstance(step.event, HOST_EVENTS):
-            place = self._parent.place(player.address, step.number, step.event.at)
-            name = f"{player.address}@{step.number}"
-            item = Item(name, HOST, player.address, place.at, place.number)
-            item.recorded, item.same = step.number, True
-            self._pending.add(item)
 
     # --- an agent that runs -----------------------------------------------------------------------
 
@@ -272,11 +339,11 @@ class Engine(Carrier):
         if player.cell is None and player.next == 0:
             if envelope.kind not in STARTING:
                 return
-            player.wake()
+            self._wake(player)
             seed = self._parent.run.info.seed
             for first in first_events(at, seed, envelope, None):
                 self._give(player, first)
-        player.wake()
+        self._wake(player)
         self._give(player, events.Delivered(self._time(player, item), envelope))
 
     def _time(self, player: Player, item: Item) -> int:
@@ -302,6 +369,7 @@ class Engine(Carrier):
 
     def _give(self, player: Player, event: Event) -> None:
         """Let an agent that runs handle an event."""
+        self._wake(player)
         address, step, cell = player.address, player.next, player.wake()
         self._journal.event(address, step, event)
         issued = cell.handle(event)
@@ -314,7 +382,7 @@ class Engine(Carrier):
             return
         if player.returns():
             self.count.reconverged.append(f"{address}@{step}")
-            self._expect(player)
+            self._follow_again(player)
         else:
             self._await_deadline(player)
 
@@ -365,12 +433,14 @@ class Engine(Carrier):
     def _stop(self) -> None:
         """End what is open, as hosts do when the workflow has answered."""
         self._stopping = True
+        self._catch_up()
         for player in list(self._players.values()):
             self._stop_one(player)
         while (item := self._pending.next()) is not None:
-            if item.kind == MESSAGE and item.at < NEVER:
+            if item.kind == WATCH or (item.kind == MESSAGE and item.at < NEVER):
                 self._happen(item)
-                self._stop_one(self._players[item.address])
+                if item.address in self._players:
+                    self._stop_one(self._players[item.address])
             else:
                 self._pending.take(item)
 
@@ -384,16 +454,22 @@ class Engine(Carrier):
                 return
         elif player.cell is None:
             return
+        self._wake(player)
         cell = player.wake()
         if not cell.idle:
             self._give(player, events.Stopped(max(self._now, player.now), "stop"))
-
-
-def _is_piece(event: Event) -> bool:
-    return isinstance(event, events.EffectStreamed)
 
 
 def _comparable(envelope: Envelope) -> Envelope:
     """Return a message without what makes no difference to who gets it."""
     number = 0 if envelope.kind in ANSWERS else envelope.n
     return msgspec.structs.replace(envelope, note="", n=number)
+
+
+def _add(total: Figures, more: Figures) -> None:
+    total.events += more.events
+    total.seconds += more.seconds
+    total.input_tokens += more.input_tokens
+    total.output_tokens += more.output_tokens
+    for model, used in more.usage.items():
+        total.usage.setdefault(model, Usage()).add(used)

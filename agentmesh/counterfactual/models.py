@@ -68,6 +68,11 @@ def rewriting(perform: Performer, address: str, edits: Iterable[Model]) -> Perfo
     return work
 
 
+def is_meant(address: str, edits: Iterable[Model]) -> bool:
+    """Tell whether an agent's model calls are changed by one of some edits."""
+    return any(_is_meant(address, one) for one in edits)
+
+
 def _is_meant(address: str, one: Model) -> bool:
     return not one.agents or address in one.agents or agent_type_of(address) in one.agents
 

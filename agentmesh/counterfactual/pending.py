@@ -14,7 +14,8 @@ from agentmesh.kernel.commands import StartEffect
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.simulation.sources import Outcome
 
-MESSAGE, EFFECT, TIMER, HOST = "message", "effect", "timer", "host"
+MESSAGE, EFFECT, TIMER, HOST, WATCH = "message", "effect", "timer", "host", "watch"
+"""What an item is; a *watch* is no event, but the moment at which one should have happened."""
 
 NEVER = 2**62
 """The time of what comes only when nothing else can."""
@@ -34,9 +35,10 @@ class Item:
     """
 
     __slots__ = (
-        *("address", "after", "at", "command", "edited", "ended", "envelope", "gone", "key"),
+        *("address", "after", "at", "begun", "command", "edited", "ended", "envelope"),
+        *("gone", "key"),
         *("kind", "lane", "n", "outcome", "part", "rank", "recorded", "rewritten", "same"),
-        *("serial", "turn"),
+        *("sent", "serial", "turn"),
     )
 
     def __init__(self, key: str, kind: str, address: str, at: int, rank: float) -> None:
@@ -64,6 +66,10 @@ class Item:
         """Of an effect: how it ended in the parent, if that is how it ends."""
         self.outcome: Outcome | None = None
         """Of an effect: how else it ends, if that is known."""
+        self.begun = 0
+        """Of an effect: when it began, nanoseconds since the epoch."""
+        self.sent: tuple[str, int] | None = None
+        """Of a watch: whose step was to send what is waited for."""
         self.turn = self.n = 0
         self.part = 0
 
@@ -92,6 +98,12 @@ class Pending:
             self._waiting.setdefault(item.after, []).append(item)
         else:
             heapq.heappush(self._heap, item)
+
+    def watch(self, item: Item) -> None:
+        """Take in a moment at which somebody looks after something."""
+        self._serial += 1
+        item.serial = self._serial
+        heapq.heappush(self._heap, item)
 
     def put_off(self, item: Item, at: int, rank: float) -> None:
         """Let a thing happen later: the one that `next` returned."""
@@ -125,6 +137,8 @@ class Pending:
     def take(self, item: Item) -> None:
         """Let a thing happen: the one that `next` returned."""
         heapq.heappop(self._heap)
+        if item.kind == WATCH:
+            return
         self._known.pop(item.key, None)
         if item.lane is not None:
             self._lanes[item.lane].popleft()
@@ -142,7 +156,8 @@ class Pending:
     def _release(self, key: str, happened: Item) -> None:
         for item in self._waiting.pop(key, ()):
             item.after = ""
-            item.at, item.rank = max(item.at, happened.at), happened.rank + 0.5
+            if item.at <= happened.at:
+                item.at, item.rank = happened.at, happened.rank + 0.5
             heapq.heappush(self._heap, item)
 
     def _ahead(self, item: Item) -> Item | None:

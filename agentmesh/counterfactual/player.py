@@ -14,27 +14,36 @@ from agentmesh.counterfactual.record import Parent, name_of
 from agentmesh.errors import DivergenceError
 from agentmesh.journal.records import Step
 from agentmesh.kernel.cell import Cell
+from agentmesh.kernel.envelope import agent_type_of
 from agentmesh.kernel.events import Event
 from agentmesh.kernel.snapshot import CellSnapshot, at_rest, snapshot
 from agentmesh.replay.driver import Replayer
+from agentmesh.replay.resting import Rests, made_of
 from agentmesh.replay.travel import ReplayTimeline
 
 
 class Player:
-    """One agent of a branch.
+    """One agent of a branch that a change has come near.
 
     Args:
         address: The agent.
         parent: What was recorded.
         replayer: Replays it.
+        start: How many steps it has had as they were recorded.
     """
 
-    def __init__(self, address: str, parent: Parent, replayer: Replayer) -> None:
+    def __init__(self, address: str, parent: Parent, replayer: Replayer, start: int) -> None:
         self.address = address
-        self.next = parent.first(address)
+        self.start = self.next = start
         """The number of its next step."""
+        self.copied = start
+        """How many of its steps are the parent's, to the byte, and are not journaled again."""
         self.cell: Cell | None = None
         """It itself; None while it follows the record."""
+        self.is_sure = True
+        """Whether it will send what its parent's sent: it follows, and is not behind."""
+        self.lives: list[tuple[int, int]] = []
+        """From which step to which it has run; the second is 0 as long as it does."""
         self.deadline = 0
         """The last deadline that was waited for."""
         self.now = 0
@@ -44,15 +53,30 @@ class Player:
         self._timeline: ReplayTimeline | None = None
         self._apart: Counter[str] = Counter()  # events that only one of the two has had
         self._can_return = True
+        self._writes = False
 
     @property
     def follows(self) -> bool:
         """Whether all of it is as recorded, so far."""
         return self.cell is None and self._parent.count(self.address) > 0
 
+    @property
+    def writes(self) -> bool:
+        """Whether its steps are journaled: once one of them was not the parent's."""
+        return self._writes
+
+    def write(self) -> None:
+        """Journal its steps from now on."""
+        if not self._writes:
+            self._writes, self.copied = True, self.next
+
     def expected(self) -> Step | None:
         """Return the step that the parent's agent had next; None at its end."""
         return self._parent.step(self.address, self.next)
+
+    def ran(self, step: int) -> bool:
+        """Tell whether it ran by itself where the parent's agent had a step."""
+        return any(begin <= step and (step < end or not end) for begin, end in self.lives)
 
     def wake(self) -> Cell:
         """Return the agent itself, as it is now, with all that performs its effects.
@@ -63,22 +87,48 @@ class Player:
         if self.cell is None:
             self.cell = self._made()
             self._apart.clear()
+            self.write()
+            self.lives.append((self.next, 0))
         return self.cell
 
     def _made(self) -> Cell:
-        cell, start = self._replayer.new_cell(self.address), 0
-        if self._timeline is not None and 0 <= self._timeline.position < self.next:
-            cell, start = self._timeline.take(), self._timeline.position + 1
-            cell.keep_performers()
-        if start == self.next:
-            return cell
-        for step in self._parent.run.steps(self.address, start=start):
+        if self._timeline is not None and self._timeline.position == self.next - 1 >= 0:
+            taken = self._timeline.take()
+            taken.keep_performers()
+            return taken
+        rests = self._rests()
+        rest = rests.best(self.next - 1)
+        cell = made_of(rest, self._replayer.context) if rest is not None else None
+        if rest is not None and cell is not None:
+            if self._brought_to_here(cell, rest.step + 1, rests):
+                return cell
+            cell.close()
+            rests.forget()
+        made = self._replayer.new_cell(self.address)
+        if not self._brought_to_here(made, 0, rests):
+            made.close()
+            raise self._changed_code()
+        return made
+
+    def _rests(self) -> Rests:
+        code = self._replayer.context.program.find(agent_type_of(self.address)).target
+        return self._parent.ledger.rests(self.address, code)
+
+    def _brought_to_here(self, cell: Cell, start: int, rests: Rests) -> bool:
+        """Replay a cell; tell if it did what was recorded."""
+        steps = self._parent.record(self.address).steps
+        rests.aim(self.next - start)
+        for number in range(start, self.next):
+            step = self._replayed(steps[number])
             issued = cell.repeat(step.event, step.commands if step.handled else None)
             if self._replayer.difference(step, issued) is not None:
-                raise self._changed_code()
-            if step.number == self.next - 1:
-                break
-        return cell
+                return False
+            rests.offer(cell, number, self.next - 1 - number)
+        return True
+
+    def _replayed(self, step: Step) -> Step:
+        event = self._parent.run.resolve(step.event)
+        return step if event is step.event else msgspec.structs.replace(step, event=event)
 
     def _changed_code(self) -> DivergenceError:
         try:
@@ -89,7 +139,7 @@ class Player:
 
     def _timeline_at_hand(self) -> ReplayTimeline:
         if self._timeline is None:
-            self._timeline = ReplayTimeline(self._replayer, self.address)
+            self._timeline = ReplayTimeline(self._replayer, self.address, known=self._rests())
         return self._timeline
 
     def has_had(self, event: Event) -> None:
@@ -122,6 +172,7 @@ class Player:
             return False
         cell.close()
         self.cell = None
+        self.lives[-1] = (self.lives[-1][0], self.next)
         return True
 
     def close(self) -> None:

@@ -1,17 +1,24 @@
 """The parent of a branch, as a branch needs it: what came when, and how effects ended.
 
-Read once. Of what is before the cut only keys are kept; of what is after it, every step.
-It runs no program and changes nothing.
+Most of a branch is as its parent, and most of a parent is never looked at: the `Ledger` knows of
+every message where it was delivered, from a few columns of the table, and reads an agent's steps
+only when a change comes near it. It is kept for the next branch of the same open run. It runs no
+program and changes nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agentmesh.causality.figures import Figures, add_tokens
 from agentmesh.causality.order import RunOrder
+from agentmesh.journal import strings
 from agentmesh.journal.records import EventRecord, Sent, Step
 from agentmesh.journal.run import Run
 from agentmesh.kernel.commands import StartEffect
-from agentmesh.kernel.envelope import CLIENT, FAIL, REPLY, Envelope
+from agentmesh.kernel.envelope import CLIENT, FAIL, KIND_NAMES, REPLY, STARTS_TURN, Envelope
 from agentmesh.kernel.events import (
     Cancelled,
     Delivered,
@@ -21,11 +28,17 @@ from agentmesh.kernel.events import (
     Event,
     Started,
     Stopped,
+    TimerFired,
 )
-from agentmesh.simulation.records import effect_key, key_of
+from agentmesh.kernel.identity import sameness
+from agentmesh.replay.resting import Rests
+from agentmesh.simulation.records import effect_key, key_of, timer_key
 
 HOST_EVENTS = (Cancelled, Stopped)
 """What a host injects by itself: no message, effect or timer."""
+_STEPS_MAX = 50_000
+"""Steps that a ledger keeps in memory for the next branch."""
+_COLUMNS = ("agent", "step", "index", "kind", "message", "message_kind", "peer", "re")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,7 @@ class Place:
     address: str
     step: int
     at: int
+    """Nanoseconds since the epoch; never before what came earlier in the run order."""
     number: int
     """In the run order."""
 
@@ -45,6 +59,8 @@ class Ended:
 
     command: StartEffect
     address: str
+    started: int
+    """The step that began it."""
     started_at: int
     pieces: list[Place] = field(default_factory=list)
     end: Place | None = None
@@ -56,31 +72,228 @@ class Ended:
         return 0.0 if self.end is None else max(0, self.end.at - self.started_at) / 1e9
 
 
-class Parent:
-    """A recorded run with a cut.
+class AgentRecord:
+    """What one agent of the parent did.
 
     Args:
-        run: The run, open.
-        order: Its events.
-        cut: The last step, by agent, that the branch shares with it.
+        ledger: Of the parent.
+        address: The agent; one that the parent does not have did nothing.
     """
 
-    def __init__(self, run: Run, order: RunOrder, cut: Mapping[str, int]) -> None:
-        self.run = run
-        self.order = order
-        self.cut = cut
-        self.places: dict[str, Place] = {}
-        """By key, where messages were delivered and timers fired."""
+    def __init__(self, ledger: "Ledger", address: str) -> None:
+        self.address = address
+        self.steps: list[Step] = []
         self.effects: dict[str, Ended] = {}
         """By the id of the effect (`Agent/key!turn.n`)."""
         self.by_key: dict[str, Ended] = {}
         """By the key of the effect, which survives forks."""
-        self.steps: dict[str, list[Step]] = {}
-        """Of each agent, what it did after the cut."""
-        self.answered = False
+        self.fired: dict[str, int] = {}
+        """By the id of a timer, the step at which it fired."""
+        self.sent: dict[str, int] = {}
+        """By the key of a message, the step that sent it."""
+        self._alike: dict[str, list[Ended]] | None = None
+        self._ledger = ledger
+        if ledger.count(address):
+            for step in ledger.run.steps(address, resolve=False):
+                self._note(step)
+
+    def alike(self, command: StartEffect) -> list[Ended]:
+        """Return the effects that asked for the same, whatever they were asked for because of."""
+        if self._alike is None:
+            self._alike = {}
+            for ended in self.effects.values():
+                if ended.end is not None:
+                    self._alike.setdefault(self._sameness(ended.command), []).append(ended)
+        return self._alike.get(self._sameness(command), [])
+
+    def _sameness(self, command: StartEffect) -> str:
+        request = self._ledger.run.resolve(command).request
+        return sameness(command.kind, command.name, request)
+
+    def _note(self, step: Step) -> None:
+        self.steps.append(step)
+        address, event = self.address, step.event
+        if isinstance(event, EffectStreamed | EffectFinished | EffectFailed):
+            ended = self.effects.get(effect_key(address, event.turn, event.n))
+            if ended is not None:
+                place = self._ledger.place(address, step.number)
+                if isinstance(event, EffectStreamed):
+                    ended.pieces.append(place)
+                else:
+                    ended.end = place
+        elif isinstance(event, TimerFired):
+            self.fired[timer_key(address, event.turn, event.n)] = step.number
+        for command in step.commands:
+            if isinstance(command, StartEffect):
+                began = self._ledger.place(address, step.number).at
+                ended = Ended(command, address, step.number, began)
+                self.effects[effect_key(address, command.turn, command.n)] = ended
+                self.by_key[command.key] = ended
+            elif isinstance(command, Sent):
+                key = message_key(address, command.n, command.dst, command.kind, command.re)
+                self.sent.setdefault(key, step.number)
+
+
+class Ledger:
+    """Where in a run each message came, and the agents that somebody asked for.
+
+    Args:
+        run: The run, open.
+        order: Its events.
+    """
+
+    def __init__(self, run: Run, order: RunOrder) -> None:
+        self.run = run
+        self.order = order
+        self.client_sent = 0
+        """The highest number of a message that came from outside."""
+        self.answer: Place | None = None
+        """Where the workflow returned or failed; None if the record breaks off before."""
+        self._arrived: dict[str, tuple[str, int]] = {}
+        self._open: dict[str, int] = {}
+        self._records: OrderedDict[str, AgentRecord] = OrderedDict()
+        self._held = 0
+        self._totals: dict[str, Figures] | None = None
+        self._times = _times(order)
+        self._rests: dict[tuple[str, object], Rests] = {}
+        self._read()
+
+    def place(self, address: str, step: int) -> Place:
+        """Return where a step is."""
+        place = self.order.place_of(address, step)
+        return Place(address, step, self._times[place], self.order.number_at(place))
+
+    def arrival(self, key: str) -> Place | None:
+        """Return where a message was delivered; None if it was not."""
+        found = self._arrived.get(key)
+        return None if found is None else self.place(*found)
+
+    def has_arrived(self, key: str) -> bool:
+        """Tell whether a message was delivered."""
+        return key in self._arrived
+
+    def model_calls(self) -> dict[str, int]:
+        """Return, by agent, the last step that made a call by HTTP."""
+        names = ("agent", "step", "kind", "effect_kind")
+        table = self.run.columns(names)
+        columns = (table[name].to_pylist() for name in names)
+        return {
+            strings.unescape(agent): step
+            for agent, step, kind, sort in zip(*columns, strict=True)
+            if kind == "start_effect" and sort == "http"
+        }
+
+    def count(self, address: str) -> int:
+        """Return how many steps an agent has; 0 for one that never lived."""
+        index = self.order.index
+        agent = index.number_of_agent(address)
+        return 0 if agent is None else index.steps_of(agent)
+
+    def record(self, address: str) -> AgentRecord:
+        """Return what an agent did."""
+        found = self._records.get(address)
+        if found is None:
+            found = self._records[address] = AgentRecord(self, address)
+            self._held += len(found.steps)
+            while self._held > _STEPS_MAX and len(self._records) > 1:
+                self._held -= len(self._records.popitem(last=False)[1].steps)
+        self._records.move_to_end(address)
+        return found
+
+    def rests(self, address: str, code: object) -> Rests:
+        """Return the points from which an agent can be replayed; who replays it adds some.
+
+        Args:
+            address: The agent.
+            code: Its class, as it is here: points of another one are no good.
+        """
+        return self._rests.setdefault((address, code), Rests())
+
+    def position(self, address: str, at: int, rank: float, *, ranked: bool) -> int:
+        """Return how many steps an agent has had at some moment.
+
+        Args:
+            address: The agent.
+            at: The moment, nanoseconds since the epoch.
+            rank: A place in the run order.
+            ranked: Whether that says more than the time.
+        """
+        index = self.order.index
+        agent = index.number_of_agent(address)
+        if agent is None:
+            return 0
+        first, end = index.first[agent], index.first[agent + 1]
+        if ranked:
+            return bisect_left(range(first, end), rank, key=self.order.number_at)
+        return bisect_right(self._times, at, first, end) - first
+
+    def unfinished(self) -> list[str]:
+        """Return the agents that had not finished all their messages when the run ended."""
+        return [address for address, count in self._open.items() if count > 0]
+
+    def totals(self) -> dict[str, Figures]:
+        """Return, by agent, how many effects have ended, what they took and how many tokens."""
+        if self._totals is None:
+            self._totals = _totals(self.run, {})
+        return self._totals
+
+    def totals_until(self, steps: Mapping[str, int]) -> dict[str, Figures]:
+        """Return the same, of some agents up to some step."""
+        return _totals(self.run, steps)
+
+    def _read(self) -> None:
+        table = self.run.columns(_COLUMNS)
+        starts = {KIND_NAMES[kind] for kind in STARTS_TURN}
+        answers = {KIND_NAMES[kind] for kind in (REPLY, FAIL)}
+        opened: dict[str, int] = {}
+        arrived: dict[str, tuple[str, int]] = {}
+        columns = (table[name].to_pylist() for name in _COLUMNS if name != "index")
+        for agent, step, kind, message, sort, peer, re in zip(*columns, strict=True):
+            if kind == "delivered":
+                if sort in answers:
+                    arrived[f"{peer}>{agent}?{re or 0}"] = (agent, step)
+                    continue
+                arrived[message] = (agent, step)
+                if sort in starts:
+                    opened[agent] = opened.get(agent, 0) + 1
+                if peer == CLIENT:
+                    self.client_sent = max(self.client_sent, int(message.rpartition("#")[2]))
+            elif kind == "finish_turn":
+                opened[agent] = opened.get(agent, 0) - 1
+            elif kind == "sent" and peer == CLIENT and re == 1 and self.answer is None:
+                self.answer = self.place(strings.unescape(agent), step)
+        self._arrived, self._open = arrived, opened
+        if any(strings.escape(each) != each for each in self.order.addresses):
+            self._read_slowly()
+
+    def _read_slowly(self) -> None:
+        """Read what addresses that are no valid Unicode make ambiguous in the table."""
+        self._arrived.clear()
+        for address in self.order.addresses:
+            for step in self.run.steps(address, resolve=False):
+                if isinstance(step.event, Delivered):
+                    self._arrived[key_of_envelope(step.event.envelope)] = (address, step.number)
+        self._open = {strings.unescape(each): count for each, count in self._open.items()}
+
+
+class Parent:
+    """A recorded run with a cut.
+
+    Args:
+        ledger: Of the run.
+        cut: The last step, by agent, that the branch shares with it.
+    """
+
+    def __init__(self, ledger: Ledger, cut: Mapping[str, int]) -> None:
+        self.run = ledger.run
+        self.order = ledger.order
+        self.ledger = ledger
+        self.cut = cut
+
+    @property
+    def answered(self) -> bool:
         """Whether its workflow has returned or failed: else its record breaks off."""
-        for address in run.addresses():
-            self._read(address)
+        return self.ledger.answer is not None
 
     def first(self, address: str) -> int:
         """Return the number of an agent's first step after the cut."""
@@ -88,66 +301,67 @@ class Parent:
 
     def count(self, address: str) -> int:
         """Return how many steps an agent has; 0 for one that never lived."""
-        return self.first(address) + len(self.steps.get(address, ()))
+        return self.ledger.count(address)
+
+    def record(self, address: str) -> AgentRecord:
+        """Return what an agent did."""
+        return self.ledger.record(address)
 
     def step(self, address: str, number: int) -> Step | None:
-        """Return a step after the cut; None if there is none."""
-        place = number - self.first(address)
-        steps = self.steps.get(address, ())
-        return steps[place] if 0 <= place < len(steps) else None
+        """Return a step; None if there is none."""
+        steps = self.ledger.record(address).steps
+        return steps[number] if 0 <= number < len(steps) else None
 
-    def prefix(self, address: str) -> Iterator[Step]:
-        """Yield what an agent did up to the cut."""
-        first = self.first(address)
-        if not first:
-            return
-        for step in self.run.steps(address, resolve=False):
-            if step.number >= first:
-                return
-            yield step
-
-    def place(self, address: str, step: int, at: int) -> Place:
+    def place(self, address: str, step: int) -> Place:
         """Return where a step is."""
-        return Place(address, step, at, self.order.number_of(address, step))
+        return self.ledger.place(address, step)
+
+    def arrival(self, key: str) -> Place | None:
+        """Return where a message was delivered; None if it was not."""
+        return self.ledger.arrival(key)
 
     def event(self, address: str, number: int) -> EventRecord:
         """Return an event with its payload, wherever it is."""
         step = self.step(address, number)
-        if step is None:
-            step = next(self.run.steps(address, start=number))
+        assert step is not None
         return self.run.resolve(step.event)
 
-    def _read(self, address: str) -> None:
-        first = self.first(address)
-        kept = self.steps[address] = []
-        for step in self.run.steps(address, resolve=False):
-            if step.number >= first:
-                kept.append(step)
-            self._note(address, step)
 
-    def _note(self, address: str, step: Step) -> None:
-        event = step.event
-        key = thing(address, event)
-        if key:
-            place = self.place(address, step.number, event.at)
-            if isinstance(event, EffectStreamed | EffectFinished | EffectFailed):
-                self._ended(key, event, place)
-            else:
-                self.places[key] = place
-        for command in step.commands:
-            if isinstance(command, StartEffect):
-                ended = Ended(command, address, event.at)
-                self.effects[effect_key(address, command.turn, command.n)] = ended
-                self.by_key[command.key] = ended
-            elif isinstance(command, Sent) and command.dst == CLIENT and command.re == 1:
-                self.answered = True
+def _times(order: RunOrder) -> "array[int]":
+    """Return the time of each event by its place, as if by one clock that never goes back."""
+    times, latest = array("q", order.index.at), 0
+    for place in order.places:
+        latest = max(latest, times[place])
+        times[place] = latest
+    return times
 
-    def _ended(self, key: str, event: EventRecord, place: Place) -> None:
-        known = self.effects.get(key)
-        if known is not None and isinstance(event, EffectStreamed):
-            known.pieces.append(place)
-        elif known is not None:
-            known.end = place
+
+def _totals(run: Run, limits: Mapping[str, int]) -> dict[str, Figures]:
+    """Count the effects that have ended, by agent: up to some step, if there is a limit."""
+    ends = {strings.escape(address): end for address, end in limits.items()}
+    found: dict[str, Figures] = {}
+    names = ("agent", "step", "kind", "time_ns", "turn", "n", "effect_kind", "payload", "blob")
+    table = run.columns(names)
+    started: dict[tuple[str, int, int], tuple[int, bool]] = {}
+    columns = (table[name].to_pylist() for name in names)
+    for agent, step, kind, at, turn, n, sort, payload, blob in zip(*columns, strict=True):
+        if ends and step >= ends.get(agent, step + 1):
+            continue
+        if kind == "start_effect":
+            started[agent, turn, n] = (at, sort == "http")
+        elif kind in ("finished", "failed"):
+            begun, is_http = started.pop((agent, turn, n), (at, False))
+            figures = found.get(agent)
+            if figures is None:
+                figures = found[agent] = Figures()
+            figures.events += 1
+            figures.seconds += max(0, at - begun) / 1e9
+            if is_http and blob:
+                whole = run.resolve(EffectFinished(at, turn, n, b"", blob))
+                add_tokens(figures, whole.result)
+            elif is_http and payload:
+                add_tokens(figures, payload.encode())
+    return {strings.unescape(agent): figures for agent, figures in found.items()}
 
 
 def message_key(source: str, n: int, dst: str, kind: int, re: int) -> str:

@@ -113,6 +113,10 @@ class Parts:
             return None
         return merged_steps(address, segments, self._path, start, self._plan(address, segments))
 
+    def later_steps(self, address: str, start: int) -> Iterator[Step]:
+        """Return an agent's steps from one on, where the logs have none before."""
+        return merged_steps(address, self._segments(address), self._path, start)
+
     def count(self, address: str) -> int:
         """Return how many steps an agent has; 0 if there is no such agent."""
         stored = self.stored if self.stored and address in self.stored.agents else None

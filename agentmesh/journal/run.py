@@ -160,6 +160,14 @@ class Run:
             raise self._unknown_agent(address)
         return self._resolving(steps) if resolve else steps
 
+    def later_steps(self, address: str, start: int) -> Iterator[Step]:
+        """Return an agent's steps from one on, of a run whose logs have none before.
+
+        Raises:
+            JournalDamagedError: One is missing, or can't be read.
+        """
+        return self._parts().later_steps(address, start)
+
     def count_steps(self, address: str) -> int:
         """Return how many steps an agent has.
 
@@ -247,6 +255,18 @@ class Run:
         if parts.stored is not None and parts.is_one:
             return parts.stored.columns(names)
         return self.table().select(names)
+
+    def row_groups(self, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Yield all rows with all that a sealed file has, sorted by agent, step and index.
+
+        Args:
+            schema: Of such a file: see `sealed_writer.sealed_schema`.
+        """
+        parts = self._parts()
+        if parts.stored is not None and parts.is_one:
+            yield from parts.stored.row_groups(schema)
+        else:
+            yield whole_table(parts.tables(schema, add_record), schema)
 
     def sql(self, text: str, *, files: bool = False) -> pa.Table:
         """Answer a DuckDB query over the table, which is called `events`.

@@ -209,6 +209,12 @@ class Sealed:
         found = self._columns(["kind", *kinds])
         return table.completed(found, table.schema().empty_table().select(["kind", *kinds]).schema)
 
+    def row_groups(self, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Yield all rows, a row group at a time, with all columns."""
+        for group in range(self._file.num_row_groups):
+            found = self._columns(self._file.schema_arrow.names, group)
+            yield table.completed(found, schema).cast(schema)
+
     def verify(self) -> None:
         """Read all columns once, a row group at a time.
 

@@ -21,12 +21,12 @@ from agentmesh.counterfactual.record import Parent
 from agentmesh.counterfactual.report import Report
 from agentmesh.errors import AgentMeshError, RunFailedError, UsageError, describe
 from agentmesh.journal import strings
+from agentmesh.journal.branching import link_blobs, seal_branch
 from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.run_info import CANCELLED, DONE, FAILED, RUNNING, Status
 from agentmesh.kernel.envelope import REPLY
 from agentmesh.mesh.options import check_run_id, new_run_id
-from agentmesh.mesh.outcome import has_answered
 from agentmesh.mesh.recorded_run import RecordedRun
 from agentmesh.mesh.replaying import replayer_of
 from agentmesh.mesh.runs import open_run
@@ -133,7 +133,7 @@ class _Branch:
         directory = self._create(changes)
         log = directory.log_writer(_HOST, self._redactor)
         engine = Engine(
-            parent=Parent(run, order, cut),
+            parent=Parent(run.ledger(), cut),
             changes=changes,
             replayer=replayer,
             answering=self._answering,
@@ -147,6 +147,7 @@ class _Branch:
             stopped = error.what
         except AgentMeshError as error:
             log.close()
+            self._seal(engine)
             self._end(directory, FAILED, error=describe(error))
             error.add_note(f"The branch {self._id} has what happened before.")
             raise
@@ -154,7 +155,7 @@ class _Branch:
             engine.close()
             log.close()
         self._finish(directory, engine, stopped)
-        return self._report(directory, engine, stopped, sum(step + 1 for step in cut.values()))
+        return self._report(directory, engine, stopped)
 
     def _create(self, changes: Changes) -> RunDirectory:
         info = self._run.info
@@ -199,7 +200,8 @@ class _Branch:
         else:
             error = RunFailedError("The branch has come to no end: nothing can happen any more.")
             self._end(directory, FAILED, error=describe(error))
-        self._seal(directory)
+        self._seal(engine)
+        directory.clear_leavings()
 
     def _end(
         self, directory: RunDirectory, status: Status, *, result: bytes = b"", error: bytes = b""
@@ -211,16 +213,17 @@ class _Branch:
             status=status, result=shown(result), error=shown(error), ended_at_ns=time.time_ns()
         )
 
-    def _seal(self, directory: RunDirectory) -> None:
-        directory.flush()
+    def _seal(self, engine: Engine) -> None:
+        """Put together what is the parent's and what is the branch's own."""
         with self._run.store.open_run(self._id) as made:
-            root = f"{self._run.info.workflow}/root"
-            if has_answered(made, root):
-                made.seal()
-        directory.clear_leavings()
+            link_blobs(self._run, made)
+            seal_branch(self._run, made, engine.kept)
 
-    def _report(self, directory: RunDirectory, engine: Engine, stopped: str, kept: int) -> Report:
+    def _report(self, directory: RunDirectory, engine: Engine, stopped: str) -> Report:
         count, info = engine.count, directory.info
+        saved = engine.saved()
+        kept = engine.common
+        executed = sum(count.cone.values())
         return Report(
             parent=self._run.id,
             run_id=self._id,
@@ -232,15 +235,15 @@ class _Branch:
             error=info.error,
             parent_result=self._run.info.result,
             kept=kept,
-            reused=count.reused,
-            executed=sum(count.cone.values()),
+            reused=engine.events - kept - executed,
+            executed=executed,
             cone=count.cone,
             agents=engine.agents,
-            effects_reused=count.effects_reused,
+            effects_reused=saved.events,
             effects_edited=count.effects_edited,
             effects_issued=count.effects_issued,
-            tokens_saved=count.saved.input_tokens + count.saved.output_tokens,
-            seconds_saved=count.saved.seconds,
+            tokens_saved=saved.input_tokens + saved.output_tokens,
+            seconds_saved=saved.seconds,
             tokens_spent=count.spent.input_tokens + count.spent.output_tokens,
             reconverged=count.reconverged,
             stopped=stopped or count.unanswered,

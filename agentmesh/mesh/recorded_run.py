@@ -15,6 +15,7 @@ from agentmesh.causality.references import Named
 from agentmesh.causality.search import Criteria, Hit, search
 from agentmesh.causality.trees import EVENTS_MAX, Tree, effects_of, why
 from agentmesh.causality.waits import Waits, waits
+from agentmesh.counterfactual.record import Ledger
 from agentmesh.effects.prices import Cost
 from agentmesh.journal.files import Files
 from agentmesh.journal.run import Run
@@ -22,6 +23,7 @@ from agentmesh.journal.run_info import RunInfo
 from agentmesh.journal.store import Store
 from agentmesh.mesh.costs import cost_of_run
 from agentmesh.mesh.moment import Moment, Timelines
+from agentmesh.mesh.racing import Races, Subject, find_races
 from agentmesh.mesh.replaying import chosen, replayer_of
 from agentmesh.mesh.when import when
 from agentmesh.replay.watching import Matches
@@ -44,6 +46,7 @@ class RecordedRun(Run):
         """The program's file, if it is not where it ran."""
         self._graph: Graph | None = None
         self._timelines: Timelines | None = None
+        self._ledger: Ledger | None = None
 
     def order(self) -> RunOrder:
         """Return all events in one order that is the same each time, causes first.
@@ -62,6 +65,16 @@ class RecordedRun(Run):
         if self._graph is None:
             self._graph = Graph(RunOrder.of(self))
         return self._graph
+
+    def ledger(self) -> Ledger:
+        """Return where each message came: what branches need to know of the run.
+
+        Raises:
+            JournalDamagedError: A file is damaged, or the record contradicts itself.
+        """
+        if self._ledger is None:
+            self._ledger = Ledger(self, self.order())
+        return self._ledger
 
     def at(self, event: Named, agent: str | None = None, *, anyway: bool = False) -> Moment:
         """Return the moment just after an event, to look at agents as they were then.
@@ -159,6 +172,18 @@ class RecordedRun(Run):
         """
         return waits(self, agents)
 
+    def races(self, **options: Any) -> Races:
+        """Return what could have come the other way round, and what would have come of it.
+
+        Args:
+            options: As of `am.races`.
+
+        Raises:
+            UsageError: What it means to have failed can't be understood.
+            DivergenceError: The program is not what it was when the run was recorded.
+        """
+        return find_races(Subject(self, self.ledger(), self.store, self.program), **options)
+
     def search(
         self,
         text: str = "",
@@ -197,6 +222,7 @@ class RecordedRun(Run):
     def close(self) -> None:
         """Close the run's files; the next question opens them again, and sees what is new."""
         timelines, self._timelines, self._graph = self._timelines, None, None
+        self._ledger = None
         if timelines is not None:
             timelines.close()
         super().close()
