@@ -48,8 +48,8 @@ def test_it_says_what_arms_change_and_what_that_proves(spec: Path, tmp_path: Pat
     assert "of its scores differ" in shown
     assert "dominated by adding & co so far" in shown
     assert "It stopped because every arm is decided." in shown
-    assert "is no 100 %" in shown
-    assert "had 1" in shown
+    assert "19 of 20 prove at least 78.4 %, and not 95 %" in shown
+    assert "(100 %) proves at least" in shown
 
 
 def test_the_picture_is_svg_and_names_the_arms(spec: Path, tmp_path: Path) -> None:

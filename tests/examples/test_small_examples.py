@@ -47,3 +47,11 @@ def test_every_example_ends_its_docstring_with_the_output_to_expect():
     assert [
         file.name for file in files if not expected_output(str(file.relative_to(EXAMPLES)))
     ] == []
+
+
+def test_an_experiment_comes_to_the_same_on_any_machine(tmp_path: Path):
+    """Its worlds are virtual: the figures of the docstring are those of every reader."""
+    ran = run_example("experiment.py", store=tmp_path)
+
+    assert (ran.code, ran.complaints) == (0, []), ran.err
+    assert_as_expected("experiment.py", ran.out)

@@ -216,17 +216,21 @@ class ExperimentReport:
         ]
         shown = [one for one in self.arms if one.samples and one.name != self.control]
         if self.binary:
-            said += [_proof(one) for one in shown if one.successes is not None]
+            said.append(
+                f"A share is not what it proves (at {sure}): 19 of 20 prove at least "
+                f"{100 * binomial.at_least(19, 20, self.alpha):.1f} %, and not 95 %."
+            )
+            said += [_proof(one, self.alpha) for one in shown if one.successes is not None]
         return said
 
 
-def _proof(one: ArmReport) -> str:
-    proved = one.proved or 0.0
-    share = f"{one.successes} of {one.samples}"
+def _proof(one: ArmReport, alpha: float) -> str:
+    successes = one.successes or 0
+    proved = binomial.at_least(successes, one.samples, alpha)
+    share = f"{successes} of {one.samples} ({100 * successes / one.samples:.0f} %)"
     return (
-        f"{one.name}: {share} is no {100 * (one.successes or 0) / one.samples:.0f} %: looked at as "
-        f"often as here it proves at least {100 * one.low:.1f} %, and had {one.samples} been fixed "
-        f"beforehand, at least {100 * proved:.1f} % (at 95 %)."
+        f"{one.name}: {share} proves at least {100 * one.low:.1f} %, looked at as often as here; "
+        f"had {one.samples} been fixed beforehand, at least {100 * proved:.1f} %."
     )
 
 
