@@ -75,6 +75,8 @@ from agentmesh.mesh.comparing import diff
 from agentmesh.mesh.experiment.arms import Arm, Sample, arm
 from agentmesh.mesh.experiment.planning import Experiment, experiment
 from agentmesh.mesh.experiment.report import ExperimentReport
+from agentmesh.mesh.failing import Ending
+from agentmesh.mesh.finding import races
 from agentmesh.mesh.forking import fork
 from agentmesh.mesh.replaying import replay_run
 from agentmesh.mesh.resuming import resume
@@ -116,6 +118,7 @@ __all__ = [
     "DivergenceError",
     "Down",
     "EffectError",
+    "Ending",
     "EscalatedError",
     "EscapeError",
     "Experiment",
@@ -173,6 +176,7 @@ __all__ = [
     "open_run",
     "openai",
     "publish",
+    "races",
     "random",
     "ref",
     "replay_run",

@@ -14,6 +14,7 @@ from agentmesh.cli.commands import (
     debugging,
     experimenting,
     exporting,
+    finding,
     looking,
     running,
     sharing,
@@ -112,7 +113,7 @@ PANELS: dict[str, list[Callable[..., int]]] = {
         travelling.waits,
         travelling.search,
     ],
-    "What if": [branching.fork, experimenting.experiment],
+    "What if": [branching.fork, finding.races, experimenting.experiment],
     "Compare and check": [testing.check, testing.diff, testing.lint],
     "Share": [sharing.import_],
 }
