@@ -21,9 +21,12 @@ from agentmesh.errors import AgentMeshError
 from agentmesh.viewer import asked, files
 from agentmesh.viewer.answers import Refusal, answer, failed
 from agentmesh.viewer.catalogue import Catalogue, info_json, parents_of
+from agentmesh.viewer.comparing_routes import ComparingRoutes
 from agentmesh.viewer.desk import Desk, must_be
 from agentmesh.viewer.event_routes import EventRoutes
 from agentmesh.viewer.opened import OpenRun
+from agentmesh.viewer.program import Programs
+from agentmesh.viewer.program_routes import ProgramRoutes
 from agentmesh.viewer.routing import Answering, answering_with, in_thread
 from agentmesh.viewer.searches import Searches
 from agentmesh.viewer.tables import DICTIONARIES, TABLES
@@ -49,6 +52,8 @@ class Viewer:
         self.desk = desk
         self.catalogue = Catalogue(desk)
         self.searches = Searches()
+        self.programs = Programs(desk.store.location)
+        self._running = ProgramRoutes(desk, self.programs)
         self.control = control
         self.control_token = control_token
 
@@ -56,6 +61,7 @@ class Viewer:
         """Let go of all runs."""
         self.catalogue.close()
         self.searches.close()
+        self.programs.end()
         self.desk.close()
 
     def app(self) -> Starlette:
@@ -69,9 +75,13 @@ class Viewer:
             "/api/runs/{run}/columns/{table}": self._columns,
             "/api/runs/{run}/previews/{table}": self._previews,
             **EventRoutes(self.desk, self.searches).routes(),
+            **ComparingRoutes(self.desk, self.catalogue).routes(),
+            **self._running.routes(),
         }
         routes = [Route(path, in_thread(handler)) for path, handler in reading.items()]
         routes.append(Route("/api/runs/{run}/live", answering_with(self._live)))
+        fork = answering_with(self._running.fork)
+        routes.append(Route("/api/runs/{run}/fork", fork, methods=["POST"]))
         handlers: dict[Any, Any] = {
             Refusal: _refuse,
             AgentMeshError: _fail,

@@ -92,6 +92,10 @@ class Desk:
             raise _no_run(run_id)
         return RecordedRun(files, path, info, self.store)
 
+    def place(self, run_id: str) -> str:
+        """Return what another process opens a run by: its id, or its path elsewhere."""
+        return self._elsewhere.get(run_id, run_id)
+
     def runs(self) -> tuple[list[RunInfo], dict[str, AgentMeshError]]:
         """Return what is known of all runs, the oldest first, and which can't be read."""
         problems: dict[str, AgentMeshError] = {}
