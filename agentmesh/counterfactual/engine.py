@@ -239,6 +239,8 @@ class Engine(Reach):
         if item.at < NEVER:
             self._now = max(self._now, item.at)
         if player.follows and self._is_recorded(player, item):
+            if not player.is_sure:  # it was behind, in a run in which no time passes
+                self._follow_again(player)
             self._follow(player, item.recorded, item.envelope)
             self._go_on(item, player.now)
         elif item.kind == HOST:
