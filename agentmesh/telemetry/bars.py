@@ -37,6 +37,7 @@ from agentmesh.kernel.events import (
     EffectFailed,
     EffectFinished,
     EffectStreamed,
+    TimerFired,
 )
 from agentmesh.kernel.supervision import ATTEMPT_FAILED
 
@@ -147,13 +148,15 @@ class AgentBars:
     Args:
         agent: Its address.
         keeps_chunks: Whether pieces of effects are kept until the effect ends.
+        whole: Whether its first step comes first; else what ended before is not known.
     """
 
-    def __init__(self, agent: str, *, keeps_chunks: bool = False) -> None:
+    def __init__(self, agent: str, *, keeps_chunks: bool = False, whole: bool = True) -> None:
         self.agent = agent
         self.highest_turn = 0
         """How many turns have begun."""
         self._keeps_chunks = keeps_chunks
+        self._whole = whole
         self._waiting: dict[str, tuple[Envelope, int, int]] = {}
         self._begun: dict[int, _Begun] = {}
         self._asks: dict[int, SendBar] = {}
@@ -226,6 +229,8 @@ class AgentBars:
                     bar.outcome, bar.error, bar.note = FAILED, event.error, event.note
                 ended.append(bar)
             return Cause(event.turn, event.n, is_ask=False)
+        if isinstance(event, TimerFired) and not event.turn:
+            self._chance_ns = event.at  # the rest after a failure is over
         return None
 
     def _delivered(self, step: Step, envelope: Envelope, ended: list[Bar]) -> Cause | None:
@@ -280,7 +285,8 @@ class AgentBars:
 
     def _begin(self, turn: int, step: Step) -> None:
         """Note that turns up to this one have begun."""
-        for number in range(self.highest_turn + 1, turn + 1):
+        first = self.highest_turn + 1 if self._whole or self.highest_turn else turn
+        for number in range(first, turn + 1):
             self._begun[number] = _Begun(self._chance_ns or step.event.at, step.number)
         self.highest_turn = turn
 

@@ -194,8 +194,9 @@ class Export:
         agent = self._agents.get(address)
         if agent is None:
             done = self._progress.agents.get(address, (0, 0))[0]
-            keeps = self._settings.capture.any
-            agent = self._agents[address] = _Agent(AgentBars(address, keeps_chunks=keeps), done)
+            keeps, whole = self._settings.capture.any, step.number == 0
+            bars = AgentBars(address, keeps_chunks=keeps, whole=whole)
+            agent = self._agents[address] = _Agent(bars, done)
             if not done:
                 self._metrics.begin(address)
         ended = agent.bars.take(step)

@@ -365,7 +365,8 @@ def _judge(made: Span, outcome: str, error: bytes, note: str) -> None:
     if outcome == CANCELLED:
         return
     made.failed = True
-    made.problem = str(described.get("what") or outcome)
+    problem, note = _without_arguments(described, note)
+    made.problem = problem or outcome
     if described:
         exception: Attributes = {
             names.EXCEPTION_TYPE: kind,
@@ -374,6 +375,19 @@ def _judge(made: Span, outcome: str, error: bytes, note: str) -> None:
         if note:
             exception[names.EXCEPTION_STACKTRACE] = note
         made.events.append(Event(made.end_ns, names.EXCEPTION_EVENT, exception))
+
+
+def _without_arguments(described: dict[str, Any], note: str) -> tuple[str, str]:
+    """Return an error's text and traceback without what its tool was called with."""
+    what, fields = str(described.get("what") or ""), described.get("fields")
+    if not isinstance(fields, dict):
+        return what, note
+    call, own = fields.get("call"), fields.get("message")
+    if not isinstance(call, str) or not call:
+        return what, note
+    shown = call.partition("(")[0]
+    problem = own if isinstance(own, str) and own else what.replace(call, shown)
+    return problem, note.replace(call, shown)
 
 
 def _error_of(error: bytes) -> dict[str, Any]:
