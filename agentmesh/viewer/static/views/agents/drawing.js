@@ -18,6 +18,7 @@ const HEIGHT = 54;
 const NAME_MAX = 26;
 const EDGE_MAX = 5;
 const HEAD = 8;
+const VALUE = 11;
 const LABEL = 18;
 export const MARGIN = 36;
 
@@ -27,16 +28,16 @@ export const MARGIN = 36;
  * @returns {GraphLayout}
  */
 export function placeGraph(graph) {
-  const nodes = graph.nodes.map((node) => ({
-    id: node.id, height: HEIGHT,
-    width: Math.max(120, widthOf(title(node)), widthOf(`${second(node)}${" ".repeat(12)}`)),
-  }));
+  const width = Math.max(120, ...graph.nodes.flatMap((node) => [
+    widthOf(title(node)), widthOf(`${second(node)}${" ".repeat(VALUE)}`),
+  ]));
+  const nodes = graph.nodes.map((node) => ({ id: node.id, height: HEIGHT, width }));
   return layoutGraph(nodes, graph.edges.map((edge) => ({ from: edge.from, to: edge.to, weight: edge.messages })));
 }
 
 /** @param {string} words */
 function widthOf(words) {
-  return Math.min(words.length, NAME_MAX + 12) * CHARACTER + 26;
+  return Math.min(words.length, NAME_MAX + VALUE) * CHARACTER + 26;
 }
 
 /** @param {GraphNode} node */
