@@ -26,7 +26,9 @@ if __name__ == "__main__":
 ```
 """
 
-from agentmesh.counterfactual import edit
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from agentmesh.effects.call import effect
 from agentmesh.effects.clients import http_client, openai
 from agentmesh.effects.endpoints import endpoint
@@ -69,20 +71,6 @@ from agentmesh.errors import (
     UsageError,
     WorkCancelledError,
 )
-from agentmesh.mesh.auditing import audit_run
-from agentmesh.mesh.checking import check
-from agentmesh.mesh.comparing import diff
-from agentmesh.mesh.experiment.arms import Arm, Sample, arm
-from agentmesh.mesh.experiment.planning import Experiment, experiment
-from agentmesh.mesh.experiment.report import ExperimentReport
-from agentmesh.mesh.failing import Ending
-from agentmesh.mesh.finding import races
-from agentmesh.mesh.forking import fork
-from agentmesh.mesh.replaying import replay_run
-from agentmesh.mesh.resuming import resume
-from agentmesh.mesh.runner import run
-from agentmesh.mesh.runs import open_run, runs
-from agentmesh.mesh.sharing import export_run, import_run
 from agentmesh.sdk.agent import agent, handler, subscribe
 from agentmesh.sdk.changing import changed
 from agentmesh.sdk.message import Message
@@ -104,6 +92,23 @@ from agentmesh.sdk.verbs import (
     uuid,
 )
 from agentmesh.sdk.workflow import workflow
+
+if TYPE_CHECKING:
+    from agentmesh.counterfactual import edit
+    from agentmesh.mesh.auditing import audit_run
+    from agentmesh.mesh.checking import check
+    from agentmesh.mesh.comparing import diff
+    from agentmesh.mesh.experiment.arms import Arm, Sample, arm
+    from agentmesh.mesh.experiment.planning import Experiment, experiment
+    from agentmesh.mesh.experiment.report import ExperimentReport
+    from agentmesh.mesh.failing import Ending
+    from agentmesh.mesh.finding import races
+    from agentmesh.mesh.forking import fork
+    from agentmesh.mesh.replaying import replay_run
+    from agentmesh.mesh.resuming import resume
+    from agentmesh.mesh.runner import run
+    from agentmesh.mesh.runs import open_run, runs
+    from agentmesh.mesh.sharing import export_run, import_run
 
 __version__ = "0.1.0"
 
@@ -193,3 +198,41 @@ __all__ = [
     "uuid",
     "workflow",
 ]
+
+_LATER = {
+    "Arm": "mesh.experiment.arms",
+    "Ending": "mesh.failing",
+    "Experiment": "mesh.experiment.planning",
+    "ExperimentReport": "mesh.experiment.report",
+    "Sample": "mesh.experiment.arms",
+    "arm": "mesh.experiment.arms",
+    "audit_run": "mesh.auditing",
+    "check": "mesh.checking",
+    "diff": "mesh.comparing",
+    "edit": "counterfactual",
+    "experiment": "mesh.experiment.planning",
+    "export_run": "mesh.sharing",
+    "fork": "mesh.forking",
+    "import_run": "mesh.sharing",
+    "open_run": "mesh.runs",
+    "races": "mesh.finding",
+    "replay_run": "mesh.replaying",
+    "resume": "mesh.resuming",
+    "run": "mesh.runner",
+    "runs": "mesh.runs",
+}
+"""Names for before, after and beside a run, and where they are: imported when one is used."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    module = import_module(f"{__name__}.{_LATER[name]}")
+    found = import_module(f"{module.__name__}.{name}") if name == "edit" else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -28,7 +28,6 @@ import msgspec
 from agentmesh.errors import AgentMeshError, TelemetryError
 from agentmesh.journal.store import Store
 from agentmesh.telemetry import settings
-from agentmesh.telemetry.exporting import Export, Surroundings
 from agentmesh.telemetry.instruments import Change
 
 END_SECONDS = 5.0
@@ -169,6 +168,9 @@ def main(arguments: list[str]) -> int:
     store, run_id, *flags = arguments
     over = threading.Event()
     threading.Thread(target=_await_end, args=(over,), daemon=True).start()
+    # Here, because every run imports this module and few are exported.
+    from agentmesh.telemetry.exporting import Export, Surroundings
+
     around = Surroundings(
         goes_on=lambda: not over.is_set(),
         wait=lambda seconds: time.sleep(seconds) if over.is_set() else over.wait(seconds),
