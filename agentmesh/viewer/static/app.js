@@ -43,8 +43,9 @@ class App {
     this.run = null;
     /** @type {Mounted | null} */
     this.mounted = null;
-    /** @type {Mounted | null} */
+    /** @type {ReturnType<typeof mountPanel> | null} */
     this.panel = null;
+    this.unbindPanel = () => {};
     /** @type {(() => void)[]} */
     this.unbind = [];
     this.visits = 0;
@@ -116,6 +117,7 @@ class App {
   async enter(route, visit) {
     this.panel?.destroy?.();
     this.panel = null;
+    this.unbindPanel();
     this.run?.close();
     this.run = null;
     this.store.set({ selected: -1, hovered: -1 });
@@ -174,7 +176,9 @@ class App {
   showPanel() {
     const withPanel = this.withPanel();
     this.frame.show(this.route, withPanel);
-    if (withPanel && !this.panel) this.panel = mountPanel(this.frame.panel, this.context());
+    if (!withPanel || this.panel) return;
+    this.panel = mountPanel(this.frame.panel, this.context());
+    this.unbindPanel = this.keys.bind(this.panel.keys);
   }
 
   withPanel() {

@@ -24,6 +24,7 @@
  * @property {number} output_tokens
  * @property {number | null} cost_usd
  * @property {boolean} simulated_cost
+ * @property {boolean} [unreadable]
  */
 
 /** @typedef {{ type: string, what: string, cause?: string, fix?: string }} Told */
@@ -54,7 +55,6 @@
  * @property {string} address
  * @property {string} type
  * @property {string} key
- * @property {string} host
  * @property {number} events
  * @property {number} first_ns
  * @property {number} last_ns
@@ -83,6 +83,8 @@
  * @property {string} agentmesh
  * @property {string} command
  * @property {any} torn
+ * @property {string} [problem] Why events are in the order of time only.
+ * @property {Told | null} [error_reading] The record is damaged further on.
  * @property {string[]} parents
  */
 /** @typedef {Omit<Run, "result"> & RunInfoMore & { result: any }} RunInfo */

@@ -72,6 +72,11 @@ function noticesOf(run) {
     const text = of ? `${count(done)} of ${plural(of, "event")} read so far` : `${plural(done, "event")} read so far`;
     found.push(h("div", { class: "notice reading", role: "status" }, `The run is being read: ${text}.`));
   }
+  if (info.error_reading) {
+    const { what, fix } = info.error_reading;
+    found.push(h("div", { class: "notice bad", role: "alert" }, told(`Only what was read before the damage is shown. ${what} ${fix ?? ""}`)));
+  }
+  if (info.problem) found.push(h("div", { class: "notice" }, told(info.problem)));
   if (info.torn && Object.keys(info.torn).length > 0) {
     const text = `The record breaks off: ${JSON.stringify(info.torn)}`;
     found.push(h("div", { class: "notice" }, told(text)));
