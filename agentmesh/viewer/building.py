@@ -58,7 +58,7 @@ EVENT_KINDS: dict[type, int] = {
     Stopped: 7,
 }
 _READ_FIRST = ("turns", "effects", "logs")
-_PUBLISH_EVERY = 50_000
+_PUBLISH_EVERY = 20_000
 """Events of a run that is being read after which what is there is shown."""
 _LOOK_EVERY = 4_096
 
@@ -245,14 +245,15 @@ class Building:
     def _sort_messages(self) -> None:
         """Put messages in the order of time, before anybody sees them."""
         table, rows = self.tables["messages"], self.rows
-        order = _by_time(table.columns["sent"], table.columns["delivered"])
+        sent = table.columns["sent"][: len(table)]
+        order = _by_time(sent, table.columns["delivered"])
         place = array("i", bytes(4 * len(order)))
         for new, old in enumerate(order):
             place[old] = new
         about = table.columns["re"]
-        for row, asked in enumerate(about):
-            if asked >= 0:
-                about[row] = place[asked]
+        for row in range(len(table)):
+            if about[row] >= 0:
+                about[row] = place[about[row]]
         table.reorder(order)
         rows.previews.reorder("messages", order)
         rows.pending = {key: place[row] for key, row in rows.pending.items()}

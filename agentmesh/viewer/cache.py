@@ -88,7 +88,7 @@ def load(where: Path, name: str, new: Callable[[], Building]) -> Building | None
 
 def _write(made: Path, building: Building) -> None:
     for name, table in building.tables.items():
-        for column, data in table.columns.items():
+        for column, data in table.trimmed().items():
             (made / f"{name}.{column}").write_bytes(memoryview(data))
     for name in _OF_AGENTS:
         with (made / f"agents.{name}").open("wb") as file:

@@ -3,9 +3,9 @@
 from agentmesh.causality.usage import Usage, model_in, usage_of
 from agentmesh.kernel.commands import Log, StartEffect, StartTimer
 from agentmesh.kernel.events import EffectFailed, EffectFinished
-from agentmesh.viewer.agents import OPEN, Agent
+from agentmesh.viewer.agents import Agent
 from agentmesh.viewer.rows import Rows, i32, u32
-from agentmesh.viewer.tables import NAN, UNKNOWN
+from agentmesh.viewer.tables import NAN
 from agentmesh.viewer.turn_rows import TurnRows
 
 EFFECT_KINDS = {"tool": 1, "http": 2, "call": 3, "opaque": 4}
@@ -32,6 +32,7 @@ class EffectRows:
         self._rows = rows
         self._turns = turns
         self._effects, self._logs = rows.tables["effects"], rows.tables["logs"]
+        self._of, self._lines = self._effects.fields(), self._logs.fields()
 
     def start(self, agent: Agent, step: int, at: float, command: StartEffect) -> None:
         """Add the row of an effect."""
@@ -44,8 +45,8 @@ class EffectRows:
             kind = MODEL if model else kind
         name = rows.effect_names.code(f"{command.kind} {command.name}")
         row = self._add(agent, step, at, (command.turn, command.n), (kind, name))
-        self._effects.columns["model"][row] = rows.models.code(model)
-        self._effects.columns["request_bytes"][row] = rows.size(request, command.blob)
+        self._of.model[row] = rows.models.code(model)
+        self._of.request_bytes[row] = rows.size(request, command.blob)
         rows.previews.add("effects", row, request)
         agent.figures.effects += 1
         begun = agent.open.get(command.turn)
@@ -55,8 +56,7 @@ class EffectRows:
     def start_timer(self, agent: Agent, step: int, at: float, command: StartTimer) -> None:
         """Add the row of a timer."""
         name = self._rows.effect_names.code("sleep")
-        row = self._add(agent, step, at, (command.turn, command.n), (TIMER, name))
-        self._rows.previews.add("effects", row, b"")
+        self._add(agent, step, at, (command.turn, command.n), (TIMER, name))
 
     def end(self, agent: Agent, step: int, at: float, event: EffectFinished | EffectFailed) -> None:
         """Complete the row of an effect that has finished or failed."""
@@ -68,9 +68,9 @@ class EffectRows:
         if isinstance(event, EffectFailed):
             self._rows.previews.end("effects", row, event.error)
             return
-        columns, result = self._effects.columns, event.result
-        columns["result_bytes"][row] = self._rows.size(result, event.blob)
-        if columns["kind"][row] == MODEL or b'"usage"' in result:
+        of, result = self._of, event.result
+        of.result_bytes[row] = self._rows.size(result, event.blob)
+        if of.kind[row] == MODEL or b'"usage"' in result:
             if event.blob and self._rows.run is not None:
                 result = self._rows.run.resolve(event).result
             self._used(agent, row, event.turn, usage_of(result))
@@ -86,12 +86,12 @@ class EffectRows:
         row, began = found
         if status != CANCELLED:
             agent.causes[-1] = began
-        columns = self._effects.columns
-        columns["last_step"][row], columns["end"][row] = i32(step), at
-        columns["status"][row] = status
+        of = self._of
+        of.last_step[row], of.end[row] = i32(step), at
+        of.status[row] = status
         self._effects.changed(row)
         begun = agent.open.get(key[0])
-        if begun is not None and columns["kind"][row] != TIMER:
+        if begun is not None and of.kind[row] != TIMER:
             begun.finish(at)
         return row
 
@@ -101,36 +101,36 @@ class EffectRows:
         if len(command.event) <= _TEXT_MAX and len(texts.texts) < _TEXTS_MAX:
             text = texts.code(command.event)
         level = LEVELS.get(command.level, _CRITICAL)
-        row = self._logs.add(
-            (agent.index, u32(step), u32(index), at, u32(command.turn), level, text)
-        )
+        of, row = self._lines, self._logs.new()
+        of.agent[row], of.step[row], of.index[row] = agent.index, u32(step), u32(index)
+        of.at[row], of.turn[row] = at, u32(command.turn)
+        of.level[row], of.text[row] = level, text
         self._rows.previews.line("logs", row, command.event, command.fields)
 
     def _add(
         self, agent: Agent, step: int, at: float, key: tuple[int, int], what: tuple[int, int]
     ) -> int:
-        row = self._effects.add(
-            (
-                *(agent.index, u32(key[0]), u32(key[1]), u32(step), UNKNOWN, at, NAN),
-                *(*what, 0, OPEN, 0, 0, 0.0, 0, 0),
-            )
-        )
+        of, row = self._of, self._effects.new()
+        of.agent[row], of.turn[row], of.n[row] = agent.index, u32(key[0]), u32(key[1])
+        of.first_step[row], of.begin[row] = u32(step), at
+        of.kind[row], of.name[row] = what
+        self._rows.previews.reserve("effects")
         agent.effects[key] = (row, step)
         return row
 
     def _used(self, agent: Agent, row: int, turn: int, used: tuple[str, Usage] | None) -> None:
         """Note what a model call used, and what that cost."""
-        columns, rows = self._effects.columns, self._rows
+        of, rows = self._of, self._rows
         model, usage = used if used is not None else ("", Usage())
-        asked = rows.models.texts[columns["model"][row]]
+        asked = rows.models.texts[of.model[row]]
         known = rows.prices.cost_of(model or asked, usage) if used is not None else None
         cost = NAN if known is None else known
         if not asked:
-            columns["model"][row] = rows.models.code(model)
-        columns["kind"][row] = MODEL
-        columns["input_tokens"][row] = u32(usage.input_tokens)
-        columns["output_tokens"][row] = u32(usage.output_tokens)
-        columns["cost"][row] = cost
+            of.model[row] = rows.models.code(model)
+        of.kind[row] = MODEL
+        of.input_tokens[row] = u32(usage.input_tokens)
+        of.output_tokens[row] = u32(usage.output_tokens)
+        of.cost[row] = cost
         begun = agent.open.get(turn)
         for one in (agent.figures, begun):
             if one is not None:

@@ -13,9 +13,9 @@ from agentmesh.kernel.envelope import (
     Envelope,
 )
 from agentmesh.kernel.events import Delivered
-from agentmesh.viewer.agents import OPEN, Agent, told_by
-from agentmesh.viewer.rows import Rows, i32, u32
-from agentmesh.viewer.tables import NAN, UNKNOWN
+from agentmesh.viewer.agents import Agent, told_by
+from agentmesh.viewer.rows import COUNTER_BITS, Rows, i32, u32
+from agentmesh.viewer.tables import UNKNOWN
 
 _ANSWERS = (REPLY, FAIL, CHUNK)
 
@@ -30,43 +30,45 @@ class MessageRows:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._table = rows.tables["messages"]
+        self._of = self._table.fields()
 
     def send(self, agent: Agent, step: int, at: float, command: Sent) -> None:
         """Take in the sender's side."""
-        rows, kind, turn = self._rows, command.kind, command.turn
-        key = rows.key(agent.address, command.n)
+        rows, of, kind, turn = self._rows, self._of, command.kind, command.turn
+        key = agent.index << COUNTER_BITS | command.n
         row = rows.pending.pop(key, None)
-        agent.figures.messages_out += kind in STARTS_TURN
         if row is None:
             row = self._add(key, agent.index, rows.index_of(command.dst), command)
-        columns = self._table.columns
-        columns["src_step"][row], columns["src_turn"][row] = i32(step), u32(turn)
-        columns["sent"][row] = at
-        self._table.changed(row)
-        if kind == ASK:
-            agent.asks[command.n] = (row, turn)
-            begun = agent.open.get(turn)
-            if begun is not None:
-                begun.ask(at)
-        elif command.re and columns["re"][row] < 0:
-            columns["re"][row] = self._asked(agent, command, at)
+        of.src_step[row], of.src_turn[row] = i32(step), u32(turn)
+        of.sent[row] = at
+        if row < self._table.rows:
+            self._table.changed(row)
+        if kind in STARTS_TURN:
+            agent.figures.messages_out += 1
+            if kind == ASK:
+                agent.asks[command.n] = (row, turn)
+                begun = agent.open.get(turn)
+                if begun is not None:
+                    begun.ask(at)
+        if command.re and of.re[row] < 0:
+            of.re[row] = self._asked(agent, command, at)
 
     def deliver(self, agent: Agent, step: int, at: float, event: Delivered) -> None:
         """Take in the receiver's side."""
-        rows, envelope = self._rows, event.envelope
-        kind, src = envelope.kind, envelope.src
+        rows, of, envelope = self._rows, self._of, event.envelope
+        kind, src, payload = envelope.kind, envelope.src, envelope.payload
         key = rows.key(src, envelope.n)
         row = rows.pending.pop(key, None)
         if row is None:
             row = self._add(key, rows.index_of(src), agent.index, envelope)
             if src == CLIENT:
                 del rows.pending[key]
-        columns = self._table.columns
-        columns["dst"][row], columns["dst_step"][row] = agent.index, i32(step)
-        columns["delivered"][row] = at
-        columns["bytes"][row] = rows.size(envelope.payload, envelope.blob)
-        rows.previews.add("messages", row, envelope.payload)
-        self._table.changed(row)
+        of.dst[row], of.dst_step[row] = agent.index, i32(step)
+        of.delivered[row] = at
+        of.bytes[row] = rows.size(payload, envelope.blob) if envelope.blob else len(payload)
+        rows.previews.add("messages", row, payload)
+        if row < self._table.rows:
+            self._table.changed(row)
         if src != CLIENT:
             agent.causes[-1] = told_by(row)
         if not agent.heard:  # it began to live because of this
@@ -91,12 +93,11 @@ class MessageRows:
         asked = agent.asks.get(envelope.re)
         if asked is None:
             return
-        columns = self._table.columns
-        columns["re"][row] = asked[0]
+        of = self._of
+        of.re[row] = asked[0]
         agent.turns[-1] = u32(asked[1])
         if envelope.kind != CHUNK:
-            columns["answered"][asked[0]] = at
-            columns["answer_step"][asked[0]] = i32(step)
+            of.answered[asked[0]], of.answer_step[asked[0]] = at, i32(step)
             self._table.changed(asked[0])
             self._stop_waiting(agent, envelope.re, at)
 
@@ -112,13 +113,10 @@ class MessageRows:
 
     def _add(self, key: int, src: int, dst: int, said: Sent | Envelope) -> int:
         """Add the row of a message of which one side is known."""
-        row = self._table.add(
-            (
-                *(src, UNKNOWN, 0, dst, UNKNOWN, u32(said.n), said.kind),
-                *(self._rows.types.code(said.type), self._rows.handlers.code(said.handler)),
-                *(NAN, NAN, NAN, NAN, OPEN, 0, UNKNOWN, NAN, UNKNOWN, 0, 0.0, 0),
-            )
-        )
-        self._rows.pending[key] = row
-        self._rows.previews.add("messages", row, b"")
+        rows, of, row = self._rows, self._of, self._table.new()
+        of.src[row], of.dst[row] = src, dst
+        of.n[row], of.kind[row] = u32(said.n), said.kind
+        of.type[row], of.handler[row] = rows.types.code(said.type), rows.handlers.code(said.handler)
+        rows.pending[key] = row
+        rows.previews.reserve("messages")
         return row

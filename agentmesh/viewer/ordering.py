@@ -54,19 +54,18 @@ def first(agents: Sequence[Agent], events: Table, messages: Table, start_ns: int
 
 def further(agents: Sequence[Agent], events: Table, messages: Table, start_ns: int) -> None:
     """Add the events that are new, each after its cause."""
-    rows = _rows(agents, events)
+    rows, columns = _rows(agents, events), events.columns
     for agent, step in _merged(agents, messages):
         cause = _cause(agent, step, messages)
         row = -1
         if cause is not None:
             row = rows[cause[0]][cause[1]] if cause[1] < len(rows[cause[0]]) else -1
         rows[agent.index].append(len(events))
-        events.add(
-            (
-                *(agent.index, step, agent.at[step] - start_ns, agent.kinds[step]),
-                *(row, agent.turns[step]),
-            )
-        )
+        new = events.new()
+        columns["agent"][new], columns["step"][new] = agent.index, step
+        columns["at"][new] = agent.at[step] - start_ns
+        columns["kind"][new], columns["turn"][new] = agent.kinds[step], agent.turns[step]
+        columns["cause"][new] = row
     turns, steps, by_agent = (events.columns[name] for name in ("turn", "step", "agent"))
     for row in range(events.rows):  # turns that have begun since then
         turn = agents[by_agent[row]].turns[steps[row]]

@@ -49,14 +49,15 @@ class Previews:
         """Remove the file."""
         self._file.close()
 
+    def reserve(self, name: str) -> None:
+        """Make room for the next row."""
+        self.places[name].append(0)
+        if name == "effects":
+            self.places["effects end"].append(0)
+
     def add(self, name: str, row: int, payload: bytes) -> None:
-        """Keep the beginning of a row's payload; the row is known, or the next one."""
-        places = self.places[name]
-        if row == len(places):
-            places.append(0)
-            if name == "effects":
-                self.places["effects end"].append(0)
-        places[row] = self._kept(payload)
+        """Keep the beginning of a row's payload; room was made for it."""
+        self.places[name][row] = self._kept(payload)
 
     def end(self, name: str, row: int, payload: bytes) -> None:
         """Keep the beginning of what a row ended with."""
@@ -66,6 +67,7 @@ class Previews:
         """Keep a log line with its fields."""
         said = strings.readable(text).encode()
         more = b"" if fields in (b"", b"{}") else b" " + fields
+        self.reserve(name)
         self.add(name, row, said + more)
 
     def reorder(self, name: str, order: Sequence[int]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agentmesh.journal.run import Run
     from agentmesh.viewer.previews import Previews
 
-_COUNTER_BITS = 40
+COUNTER_BITS = 40
 _I32_MAX = (1 << 31) - 1
 
 
@@ -62,8 +62,8 @@ class Rows:
         """Return what a message is known by: its sender, and the sender's counter."""
         agent = self.by_address.get(address)
         if agent is not None:
-            return agent.index << _COUNTER_BITS | n
-        return self._strangers.setdefault(address, -2 - len(self._strangers)) << _COUNTER_BITS | n
+            return agent.index << COUNTER_BITS | n
+        return self._strangers.setdefault(address, -2 - len(self._strangers)) << COUNTER_BITS | n
 
     def key_of(self, message: str) -> int:
         """Return the key of a message by its id."""

@@ -13,6 +13,7 @@ Knows no run.
 import struct
 from array import array
 from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
 from typing import Any, Final
 
 from agentmesh.journal import strings
@@ -23,6 +24,13 @@ CODES: Final = {"f64": "d", "i32": "i", "u32": "I", "u16": "H", "u8": "B"}
 U32_MAX: Final = (1 << 32) - 1
 UNKNOWN: Final = -1
 NAN: Final = float("nan")
+
+DEFAULTS: Final[dict[str, float]] = {
+    **dict.fromkeys(("end", "sent", "delivered", "begin", "answered"), NAN),
+    **dict.fromkeys(("src", "src_step", "dst", "dst_step", "re", "answer_step"), UNKNOWN),
+    **dict.fromkeys(("last_step", "deliver_step", "cause"), UNKNOWN),
+}
+"""What stands in a new row where nothing is known; 0 in all other columns."""
 
 Columns = tuple[tuple[str, str], ...]
 
@@ -98,20 +106,29 @@ class Table:
         self.columns: dict[str, array[Any]] = {
             column: array(CODES[dtype]) for column, dtype in self.specs
         }
-        self._ordered = tuple(self.columns.values())
         self.rows = 0
+        self._count = 0
+        self._room = 0
         self._changed: set[int] = set()
         self._changes: list[tuple[int, array[int]]] = []
 
     def __len__(self) -> int:
         """Return how many rows there are, seen or not."""
-        return len(self._ordered[0])
+        return self._count
 
-    def add(self, values: Sequence[float]) -> int:
-        """Add a row; return its number."""
-        for column, value in zip(self._ordered, values, strict=True):
-            column.append(value)
-        return len(self._ordered[0]) - 1
+    def fields(self) -> Any:
+        """Return the columns as attributes: the same arrays as long as the table lives."""
+        return SimpleNamespace(**self.columns)
+
+    def new(self) -> int:
+        """Add a row in which nothing is known yet; return its number."""
+        row = self._count
+        if row == self._room:
+            self._room += _ROOM
+            for name, column in self.columns.items():
+                column.extend(_BLANK[DEFAULTS.get(name, 0), column.typecode])
+        self._count = row + 1
+        return row
 
     def changed(self, row: int) -> None:
         """Note that a row has other values now."""
@@ -120,13 +137,13 @@ class Table:
 
     def publish(self, version: int) -> bool:
         """Let others see all rows; tell whether there is anything new."""
-        new = len(self) != self.rows or bool(self._changed)
+        new = self._count != self.rows or bool(self._changed)
         if self._changed:
             self._changes.append((version, array("I", sorted(self._changed))))
             self._changed.clear()
             if len(self._changes) > _CHANGES_MAX:
                 self._merge_changes()
-        self.rows = len(self)
+        self.rows = self._count
         return new
 
     def changes_since(self, version: int, below: int) -> "array[int]":
@@ -147,14 +164,22 @@ class Table:
 
     def reorder(self, order: Sequence[int]) -> None:
         """Put the rows in another order, before anybody sees them."""
-        for name, column in self.columns.items():
-            self.columns[name] = array(column.typecode, map(column.__getitem__, order))
-        self._ordered = tuple(self.columns.values())
+        self.replace(
+            {
+                name: array(column.typecode, map(column.__getitem__, order))
+                for name, column in self.columns.items()
+            }
+        )
 
     def replace(self, columns: dict[str, "array[Any]"]) -> None:
-        """Take other columns, before anybody sees them."""
-        self.columns = columns
-        self._ordered = tuple(columns[name] for name, _ in self.specs)
+        """Take other values for all columns, before anybody sees them."""
+        for name, values in columns.items():
+            self.columns[name][:] = values
+        self._count = self._room = len(self.columns[self.specs[0][0]])
+
+    def trimmed(self) -> dict[str, "array[Any]"]:
+        """Return copies of the columns with the rows that there are."""
+        return {name: column[: self._count] for name, column in self.columns.items()}
 
     def body(self, since: int, limit: int, seen: int, header: dict[str, Any]) -> bytes:
         """Return rows as they travel: what has changed, and then what is new.
@@ -201,3 +226,17 @@ def packed(header: dict[str, Any], names: Sequence[tuple[str, str]], parts: list
 
 
 _CHANGES_MAX = 1_000
+_ROOM = 4_096
+"""Rows that room is made for at a time."""
+
+
+class _Blanks(dict[tuple[float, str], "array[Any]"]):
+    """Blocks of values of rows in which nothing is known."""
+
+    def __missing__(self, key: tuple[float, str]) -> "array[Any]":
+        value = 0 if key[1] == "I" and key[0] < 0 else key[0]
+        self[key] = made = array(key[1], [value]) * _ROOM
+        return made
+
+
+_BLANK = _Blanks()
