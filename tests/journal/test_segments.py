@@ -28,7 +28,7 @@ from agentmesh.kernel.events import Started
 from tests.journal.helpers import PLAIN, delivered, histories
 
 quick = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

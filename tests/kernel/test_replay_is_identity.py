@@ -84,7 +84,7 @@ def live(setting: Setting, seed: int) -> tuple[World, dict[str, History]]:
         world.close()
 
 
-@settings(relaxed, max_examples=250)
+@settings(relaxed, max_examples=150)
 @given(setting=SETTINGS, seed=st.integers(0, 2**32))
 def test_any_cell_replays_byte_for_byte_in_another_process(
     setting: Setting, seed: int, other_process: OtherProcess

@@ -57,7 +57,7 @@ def interrupt(run: Path, where: float) -> Path:
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

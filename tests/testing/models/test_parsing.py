@@ -261,7 +261,7 @@ ANY_JSON = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.sampled_from(list(paths(EVERYTHING))), ANY_JSON)
 def test_whatever_is_sent_is_answered_or_refused(path: tuple[str | int, ...], new: object) -> None:
     """Any value at any place of a request: the simulator never fails over it."""
