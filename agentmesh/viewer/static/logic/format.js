@@ -112,3 +112,22 @@ export function moment(ms, now) {
 export function plural(value, one, many = `${one}s`) {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
+
+/**
+ * A moment of a run, with as many digits as its neighbours: they stand below each other.
+ * @param {number} ns since the run's beginning
+ * @param {number} total how long the run is
+ * @returns {string} `0.720 161`, `12:07.301`
+ */
+export function since(ns, total) {
+  if (!Number.isFinite(ns)) return "–";
+  const micros = Math.round(Math.abs(ns) / 1e3);
+  const three = (/** @type {number} */ value) => String(value).padStart(3, "0");
+  const [seconds, rest] = [Math.floor(micros / 1e6), micros % 1e6];
+  const sign = ns < 0 ? "−" : "";
+  if (total < 60e9) return `${sign}${seconds}.${three(Math.floor(rest / 1e3))}\u2009${three(rest % 1e3)}`;
+  const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const start = total < 3600e9 ? "" : `${hours}:`;
+  return `${sign}${start}${two(minutes)}:${two(seconds % 60)}.${three(Math.floor(rest / 1e3))}`;
+}

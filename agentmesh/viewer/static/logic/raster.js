@@ -43,6 +43,10 @@ export function makeLine(width) {
   return { pixels: new Uint32Array(width), cover: new Float32Array(width) };
 }
 
+/** What takes no time is as wide as this, and as visible. */
+const LEAST = 2;
+const FAINTEST = 0.5;
+
 /** From how many columns on a bar is drawn with its edges, on a canvas. */
 export const EDGED = 3;
 
@@ -71,8 +75,8 @@ export function fillLine(line, pyramid, track, from, scale, colour, wide) {
       return;
     }
     any = true;
-    const columns = Math.min(width, Math.floor(left) + Math.max(1, Math.round(right - left)));
-    const share = Math.min(1, Math.max(0.28, (busy * scale) / Math.max(1, right - left)));
+    const columns = Math.min(width, Math.floor(left) + Math.max(LEAST, Math.round(right - left)));
+    const share = Math.min(1, Math.max(FAINTEST, (busy * scale) / Math.max(1, right - left)));
     const pixel = colour(bar);
     for (let x = Math.max(0, Math.floor(left)); x < columns; x++) {
       if (share >= cover[x]) pixels[x] = pixel;

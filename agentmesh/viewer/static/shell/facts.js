@@ -37,7 +37,7 @@ export function runFacts(run, notices) {
     fact(count(info.agents.length), info.agents.length === 1 ? "agent" : "agents"),
     fact(shortCount(run.info.rows?.events ?? run.count), "events"),
     figures && tokens > 0 && fact(shortCount(tokens), "tokens"),
-    figures && tokens > 0 && fact(cost(figures.cost_usd), figures.simulated_cost ? "simulated" : ""),
+    figures && figures.cost_usd !== null && tokens > 0 && fact(cost(figures.cost_usd), figures.simulated_cost ? "simulated" : ""),
     figures && figures.failures > 0 && fact(count(figures.failures), "failed", "bad-text"),
   ];
   return [runTitle(info.id, statusPill(info.status)), facts];
@@ -65,7 +65,7 @@ function noticesOf(run) {
     found.push(h("div", { class: "notice bad", role: "alert" }, told(text)));
   }
   if (info.error) {
-    found.push(h("div", { class: "notice bad" }, h("b", null, told(info.error.type)), told(info.error.what)));
+    found.push(h("div", { class: "notice bad" }, h("b", null, told(info.error.type.split(".").pop() ?? "")), told(info.error.what)));
   }
   if (!run.complete && info.building) {
     const { done, of } = info.building;

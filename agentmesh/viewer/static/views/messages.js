@@ -6,7 +6,7 @@ import { count, duration, plural } from "../logic/format.js";
 import { eventOf, makeRows, sortPlaces, SORTS, valueOf } from "../logic/rows.js";
 import { Scrolling } from "../logic/scrolling.js";
 import { fill, h, setVars, stateMessage } from "../shell/dom.js";
-import { cellsFor, COLUMNS } from "./table/cells.js";
+import { cellsFor } from "./table/cells.js";
 import { makeTableDom, showMistakes } from "./table/dom.js";
 import { Previews } from "./table/previews.js";
 import { Searches } from "./table/searches.js";
@@ -189,7 +189,8 @@ export class MessageTable {
 
   resize() {
     this.scrolling.view = this.dom.body.clientHeight;
-    setVars(this.dom.root, { "--rows-height": `${this.scrolling.height}px` });
+    const bar = this.dom.body.offsetWidth - this.dom.body.clientWidth;
+    setVars(this.dom.root, { "--rows-height": `${this.scrolling.height}px`, "--scrollbar": `${bar}px` });
     this.draw();
   }
 
@@ -267,5 +268,3 @@ export const view = {
     };
   },
 };
-
-export { COLUMNS };

@@ -53,8 +53,10 @@ export function factsOf(context, event) {
     facts.push(["From", message.sent ? anchor(context, message.sent) : told(message.sender || "outside")]);
     if (message.deadline_ms) facts.push(["Deadline", clock(message.deadline_ms, true)]);
     if (message.outcome) {
-      const time = message.ended ? ` after ${duration(message.ended.at_ns - event.at_ns)}` : "";
-      facts.push(["Ended", [outcomePill(message.outcome), h("span", { class: "muted" }, time, message.ended && " at "), message.ended && anchor(context, message.ended)]]);
+      const took = message.ended ? message.ended.at_ns - event.at_ns : 0;
+      const time = took > 0 ? ` after ${duration(took)}` : "";
+      const elsewhere = message.ended && message.ended.ref !== event.ref;
+      facts.push(["Ended", [outcomePill(message.outcome), h("span", { class: "muted" }, time, elsewhere && " at "), elsewhere && anchor(context, message.ended)]]);
     }
   }
   if (effect) facts.push(...effectFacts(context, effect));
@@ -177,7 +179,7 @@ export function sourceView(event) {
     { class: "part" },
     h("header", null, h("h3", null, "Source")),
     source && h("div", { class: "source" },
-      h("div", { class: "mono clip", title: `${source.file}:${source.line}` }, told(`${source.file}:${source.line}`)),
+      h("div", { class: "mono source-file" }, told(`${source.file}:${source.line}`)),
       h("div", { class: "muted" }, "in ", h("span", { class: "mono" }, told(source.function)), !source.exists && " (the file is gone)"),
       source.text && h("pre", { class: "code", tabIndex: 0 }, told(source.text))),
     line && h("div", { class: "command-line" }, h("code", null, told(line)), copyButton(() => line, "Copy the command")),

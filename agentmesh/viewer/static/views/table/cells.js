@@ -1,8 +1,9 @@
 /** What is in a row of the table. */
 
 import { EFFECT_KINDS, EFFECT_STATUS, LEVELS, MESSAGE_KINDS, OUTCOMES } from "../../data/run_data.js";
-import { cost, duration, shortCount, size } from "../../logic/format.js";
-import { EFFECT, LOG, MESSAGE, timeOf } from "../../logic/rows.js";
+import { cost, duration, shortCount, since, size } from "../../logic/format.js";
+import { visible } from "../../logic/text.js";
+import { EFFECT, MESSAGE, timeOf } from "../../logic/rows.js";
 import { h, told } from "../../shell/dom.js";
 
 /** @typedef {import("../../data/run_data.js").RunData} RunData */
@@ -34,10 +35,10 @@ export function cellsFor(run, table, row, preview) {
   const parts = table === MESSAGE ? message(run, row) : table === EFFECT ? effect(run, row) : log(run, row);
   const at = timeOf(run, table, row);
   return [
-    cell("time", duration(at, 6)),
+    cell("time", since(at, run.duration)),
     cell("kind", h("span", { class: `kind ${parts.tone}` }, parts.kind)),
-    cell("who", parts.who),
-    cell("what", told(parts.what)),
+    cell("who", parts.who, parts.title),
+    cell("what", told(parts.what), visible(parts.what)),
     cell("text", previewOf(preview)),
     cell("took", parts.took > 0 ? duration(parts.took) : ""),
     cell("wait", parts.wait > 0 ? duration(parts.wait) : ""),
@@ -51,9 +52,10 @@ export function cellsFor(run, table, row, preview) {
 /**
  * @param {string} id
  * @param {import("../../shell/dom.js").Child} content
+ * @param {string} [title] all of it, where the cell may be too narrow
  */
-function cell(id, content) {
-  return h("div", { class: `cell c-${id}`, role: "gridcell" }, content);
+function cell(id, content, title) {
+  return h("div", { class: `cell c-${id}`, role: "gridcell", title }, content);
 }
 
 /** @param {Preview | undefined} preview */
@@ -82,6 +84,7 @@ function message(run, row) {
   return {
     kind,
     tone: kind === "fail" ? "failed" : "message",
+    title: visible(`${run.address(c.src[row])} → ${run.address(c.dst[row])}`),
     who: [told(run.address(c.src[row])), h("span", { class: "faint", "aria-label": "to" }, " → "), told(run.address(c.dst[row]))],
     what: handler && type ? `${handler}(${type})` : handler || type,
     took: c.end[row] - c.begin[row],
@@ -101,7 +104,7 @@ function effect(run, row) {
   const model = run.word("models", c.model[row]);
   return {
     kind, tone: c.status[row] === 2 ? "failed" : kind,
-    who: told(run.address(c.agent[row])),
+    title: visible(run.address(c.agent[row])), who: told(run.address(c.agent[row])),
     what: model || run.word("effect_names", c.name[row]),
     took: c.end[row] - c.begin[row], wait: NaN,
     tokens: c.input_tokens[row] + c.output_tokens[row], cost: c.cost[row],
@@ -119,9 +122,7 @@ function log(run, row) {
   const level = LEVELS[c.level[row]] ?? "log";
   return {
     kind: level, tone: c.level[row] >= 3 ? "failed" : c.level[row] === 2 ? "http" : "log",
-    who: told(run.address(c.agent[row])), what: "log", took: NaN, wait: NaN, tokens: 0, cost: NaN, bytes: 0,
+    title: visible(run.address(c.agent[row])), who: told(run.address(c.agent[row])), what: "log", took: NaN, wait: NaN, tokens: 0, cost: NaN, bytes: 0,
     state: "", bad: false,
   };
 }
-
-export { LOG };

@@ -64,7 +64,7 @@ export class Minimap {
         const high = data.busy[kind * data.columns + column] * scale;
         if (high < 0.05) continue;
         context.fillStyle = palette.kindCss[kind];
-        context.fillRect(column * step, y - high, Math.max(1, step - 0.3), high);
+        context.fillRect(Math.round(column * step), y - high, Math.round((column + 1) * step) - Math.round(column * step), high);
         y -= high;
       }
       if (data.failed[column]) {

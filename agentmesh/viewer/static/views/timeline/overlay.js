@@ -35,6 +35,21 @@ export class Overlay {
     this.height = 0;
     this.from = 0;
     this.scale = 1;
+    /** Heights of the events at the ends of arrows, and what they were found for. @type {Map<number, number>} */
+    this.middles = new Map();
+    /** @type {[Cones | null, Scene | null]} */
+    this._learnt = [null, null];
+    /** @type {Map<number, number>} */
+    this.pathMiddles = new Map();
+    /** @type {[any[] | null, Scene | null]} */
+    this._pathLearnt = [null, null];
+  }
+
+  /** Find where arrows begin and end, once for each selection. @param {Cones} cones */
+  _learn(cones) {
+    if (this._learnt[0] === cones && this._learnt[1] === this.scene) return;
+    this._learnt = [cones, this.scene];
+    this.middles = this.scene.middlesOf(new Set(cones.arrows.flatMap((each) => [each.sent, each.arrived])), false);
   }
 
   /**
@@ -57,7 +72,10 @@ export class Overlay {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
     this._folds();
-    if (shown.cones) this._cones(shown.cones);
+    if (shown.cones) {
+      this._learn(shown.cones);
+      this._cones(shown.cones);
+    }
     if (shown.path) this._path(shown.path);
     if (shown.event >= 0) this._cursor(shown.event);
     if (shown.hovered >= 0 && shown.hovered !== shown.bar) this._outline(shown.hovered, palette.text2, 1.5);
@@ -121,9 +139,8 @@ export class Overlay {
   /** @param {import("./arrows.js").Arrow} arrow */
   _arrow(arrow) {
     const { scene, context, palette } = this;
-    const { columns } = scene.run.messages;
-    const yFrom = scene.middleOf(columns.src[arrow.row]);
-    const yTo = scene.middleOf(columns.dst[arrow.row]);
+    const yFrom = this.middles.get(arrow.sent) ?? -1;
+    const yTo = this.middles.get(arrow.arrived) ?? -1;
     if (yFrom < 0 || yTo < 0) return;
     const [x1, x2] = [this._x(scene.placeOf(arrow.sent)), this._x(scene.placeOf(arrow.arrived))];
     const [y1, y2] = [yFrom - this.scroll, yTo - this.scroll];
@@ -133,22 +150,41 @@ export class Overlay {
     context.strokeStyle = context.fillStyle = arrow.isPast ? palette.past : palette.future;
     context.globalAlpha = arrow.isDirect ? 1 : 0.38;
     context.lineWidth = arrow.isDirect ? 1.75 : 1;
-    const bend = Math.max(8, Math.min(60, Math.abs(x2 - x1) / 2));
+    const bend = Math.min(60, Math.abs(x2 - x1) / 2);
     context.beginPath();
     context.moveTo(x1, y1);
     context.bezierCurveTo(x1 + bend, y1, x2 - bend, y2, x2, y2);
     context.stroke();
-    context.beginPath();
-    context.moveTo(x2 + 1, y2);
-    context.lineTo(x2 - 6, y2 - 3.5);
-    context.lineTo(x2 - 6, y2 + 3.5);
-    context.fill();
+    this._head(x2, y2, bend > 6 ? 0 : Math.atan2(y2 - y1, x2 - x1));
     context.globalAlpha = 1;
+  }
+
+  /**
+   * An arrow's head.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} angle
+   */
+  _head(x, y, angle) {
+    const { context } = this;
+    context.save();
+    context.translate(x, y);
+    context.rotate(angle);
+    context.beginPath();
+    context.moveTo(1, 0);
+    context.lineTo(-6.5, -3.5);
+    context.lineTo(-6.5, 3.5);
+    context.fill();
+    context.restore();
   }
 
   /** @param {any[]} path */
   _path(path) {
-    const { scene, context, palette } = this;
+    const { scene, context, palette, scroll } = this;
+    if (this._pathLearnt[0] !== path || this._pathLearnt[1] !== scene) {
+      this._pathLearnt = [path, scene];
+      this.pathMiddles = scene.middlesOf(new Set(path.flatMap((each) => [each.from_row, each.to_row])), true);
+    }
     context.strokeStyle = palette.path;
     context.lineJoin = "round";
     context.lineWidth = 2.5;
@@ -157,13 +193,15 @@ export class Overlay {
       const places = scene.axis.logical
         ? [part.from_row, part.to_row]
         : [scene.axis.place(part.from_ns), scene.axis.place(part.to_ns)];
-      const y1 = scene.middleOf(part.from_agent_index);
-      const y2 = scene.middleOf(part.agent_index);
-      if (y1 < 0 || y2 < 0) continue;
+      const y1 = (this.pathMiddles.get(part.from_row) ?? -1) - scroll;
+      const y2 = (this.pathMiddles.get(part.to_row) ?? -1) - scroll;
+      if (y1 + scroll < 0 || y2 + scroll < 0) continue;
       const [x1, x2] = [this._x(places[0]), this._x(places[1])];
       if (x2 < -20 || x1 > this.width + 20) continue;
-      context.moveTo(x1, y1 - this.scroll);
-      context.lineTo(x2, y2 - this.scroll);
+      context.moveTo(x1, y1);
+      // What an agent waits for itself runs along its bar; a message goes straight.
+      if (part.agent_index === part.from_agent_index) context.lineTo(x1, y2);
+      context.lineTo(x2, y2);
     }
     context.stroke();
   }

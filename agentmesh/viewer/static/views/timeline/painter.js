@@ -8,8 +8,11 @@ import { visible } from "../../logic/text.js";
 /** @typedef {import("./palette.js").Palette} Palette */
 
 const LABEL_FROM = 30;
-const FONT = "11px Inter, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif";
-const SMALL_BAR = 9;
+const FACES = "Inter, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif";
+/** For turns, and for the lower bars of effects. */
+const FONTS = [`11px ${FACES}`, `10px ${FACES}`];
+const LOW_BAR = 15;
+const SMALL_BAR = 10;
 
 export class Painter {
   /** @param {HTMLCanvasElement} canvas */
@@ -144,12 +147,14 @@ export class Painter {
   _labels(scene, wide, colour, ratio) {
     const { context, canvas } = this;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.font = FONT;
     context.textBaseline = "middle";
+    let font = "";
     for (const { bar, left, right, y, height } of wide) {
       const from = Math.max(left, 0) / ratio;
       const room = Math.min(right, canvas.width) / ratio - from - 11;
-      if (room < LABEL_FROM - 10 || height / ratio < SMALL_BAR + 1) continue;
+      if (room < LABEL_FROM - 10 || height / ratio < SMALL_BAR) continue;
+      const wanted = FONTS[height / ratio < LOW_BAR ? 1 : 0];
+      if (wanted !== font) context.font = font = wanted;
       const label = this._fitted(labelOf(scene, bar), room);
       if (!label) continue;
       context.fillStyle = colour.ink(bar);
@@ -171,10 +176,11 @@ export class Painter {
 
   /** @param {string} label */
   _width(label) {
-    let width = this._widths.get(label);
+    const key = this.context.font + label;
+    let width = this._widths.get(key);
     if (width === undefined) {
       width = this.context.measureText(label).width;
-      this._widths.set(label, width);
+      this._widths.set(key, width);
     }
     return width;
   }

@@ -35,7 +35,7 @@ export class Ruler {
       context.fillStyle = palette.borderStrong;
       context.fillRect(Math.round(x), height - 6, 1, 6);
       context.fillStyle = palette.text2;
-      context.fillText(label, Math.round(x) + 4, height / 2);
+      if (x + 4 + context.measureText(label).width < width) context.fillText(label, Math.round(x) + 4, height / 2);
     }
     if (pointer >= 0) this._pointer(scene, viewport, palette, pointer, width, height);
   }

@@ -24,7 +24,7 @@ import { Pyramid } from "../../logic/pyramid.js";
 
 const DENSE_FROM = 60;
 /** Heights in CSS pixels. */
-const ROOMY = { turn: 20, turnBar: 17, effect: 11, effectBar: 9, pad: 7, least: 36 };
+const ROOMY = { turn: 21, turnBar: 18, effect: 16, effectBar: 13, pad: 7, least: 36 };
 const DENSE = { turn: 12, turnBar: 10, effect: 7, effectBar: 6, pad: 3, least: 22 };
 
 export class Scene {
@@ -58,6 +58,8 @@ export class Scene {
     /** Places of lanes by agent. @type {Map<number, number>} */
     this.laneOf = new Map();
     this.height = this._place();
+    /** @type {Uint32Array | null} */
+    this._tracks = null;
   }
 
   /** @param {ColourMode} mode */
@@ -131,6 +133,57 @@ export class Scene {
       const height = this.trackHeight[track];
       const away = y < top ? top - y : y > top + height ? y - top - height : 0;
       if (away < nearest) [found, nearest] = [track, away];
+    }
+    return found;
+  }
+
+  /**
+   * The middle of a bar's track.
+   * @param {number} bar
+   * @returns {number} -1 if its agent isn't shown
+   */
+  middleOfBar(bar) {
+    const { first, sorted } = this.lanes;
+    if (!this._tracks) {
+      this._tracks = new Uint32Array(this.bars.count).fill(0xffffffff);
+      for (let track = 0; track + 1 < first.length; track++) {
+        for (let at = first[track]; at < first[track + 1]; at++) this._tracks[sorted[at]] = track;
+      }
+    }
+    const track = this._tracks[bar];
+    return track === 0xffffffff || track === undefined ? -1 : this.trackTop[track] + this.trackHeight[track] / 2;
+  }
+
+  /**
+   * The heights of many events: of the effects that they end, else of the turns that they belong to.
+   * @param {Iterable<number>} events their numbers
+   * @param {boolean} effects whether effects count
+   * @returns {Map<number, number>} by number; -1 for those of agents that aren't shown
+   */
+  middlesOf(events, effects) {
+    const { run } = this;
+    const { agent, step, turn } = run.events.columns;
+    /** @type {Map<number, number[]>} */
+    const turns = new Map();
+    /** @type {Map<number, number>} */
+    const ends = new Map();
+    /** @type {Map<number, number>} */
+    const found = new Map();
+    for (const event of events) {
+      found.set(event, this.middleOf(agent[event]));
+      const key = agent[event] * 2 ** 32 + turn[event];
+      turns.set(key, [...(turns.get(key) ?? []), event]);
+      if (effects) ends.set(agent[event] * 2 ** 32 + step[event], event);
+    }
+    const { agent: turnAgent, turn: numbers } = run.turns.columns;
+    for (let row = 0; row < this.bars.turns; row++) {
+      if (numbers[row] === 0) continue;
+      for (const event of turns.get(turnAgent[row] * 2 ** 32 + numbers[row]) ?? []) found.set(event, this.middleOfBar(row));
+    }
+    const { agent: effectAgent, last_step: last } = run.effects.columns;
+    for (let row = 0; ends.size > 0 && row < this.bars.count - this.bars.turns; row++) {
+      const event = ends.get(effectAgent[row] * 2 ** 32 + last[row]);
+      if (event !== undefined) found.set(event, this.middleOfBar(this.bars.turns + row));
     }
     return found;
   }
