@@ -1,14 +1,15 @@
 """The event index of a run, made of the columns of its table.
 
-The same as `index` makes of decoded records, several times quicker where the run is one sealed
-file: no record is decoded, and only the columns that say what causes what are read. Ids of
+The same as `index` makes of decoded records, many times quicker where the run is one sealed
+file: no record is decoded, and only the columns that say what causes what are looked at. Ids of
 messages are compared as the table shows them; a run in which that is ambiguous (addresses that
-are no valid Unicode) is not read this way.
+are no valid Unicode, effects that begin twice) is not read this way.
 
 Knows the table's columns; never runs a program.
 """
 
-from typing import TYPE_CHECKING
+from array import array
+from typing import TYPE_CHECKING, Any
 
 from agentmesh.causality.index import NOBODY, EventIndex
 from agentmesh.journal import strings
@@ -17,9 +18,9 @@ from agentmesh.kernel.envelope import CLIENT
 if TYPE_CHECKING:
     from agentmesh.journal.run import Run
 
-_COLUMNS = ("agent", "index", "kind", "time_ns", "turn", "n", "message", "peer")
-_STARTS = ("start_effect", "start_timer")
-_ENDS = ("finished", "failed", "fired")
+COLUMNS = ("agent", "index", "kind", "time_ns", "turn", "n", "message", "peer")
+_STARTS = ["start_effect", "start_timer"]
+_ENDS = ["finished", "failed", "fired", "streamed"]
 
 
 def index_of_columns(run: "Run") -> EventIndex | None:
@@ -31,67 +32,74 @@ def index_of_columns(run: "Run") -> EventIndex | None:
     Raises:
         JournalDamagedError: The file is damaged.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     addresses = run.addresses()
     if any(strings.escape(each) != each for each in addresses):
         return None
-    table = run.columns(_COLUMNS)
-    columns = {name: table[name].to_pylist() for name in _COLUMNS}
-    reading = _Reading()
-    first = 0
-    ends = _ends_of(columns["agent"])
-    for address in addresses:
-        end = ends[address]
-        reading.begin(address)
-        rows = (columns[name][first:end] for name in _COLUMNS[1:])
-        reading.take(zip(*rows, strict=True))
-        first = end
-    reading.match()
-    return reading.index
+    table = run.columns(COLUMNS)
+    is_event = pc.equal(table["index"], 0)
+    places = pc.subtract(pc.cumulative_sum(pc.cast(is_event, pa.int64())), 1)
+    table = table.append_column("place", places)
+    events = table.filter(is_event)
+    index = EventIndex.of(addresses, _ends(events["agent"]), _numbers(events["time_ns"]))
+    if len(index) != events.num_rows or not _match_effects(index, table):
+        return None
+    _match_messages(index, table)
+    return index
 
 
-def _ends_of(agents: list[str]) -> dict[str, int]:
-    """Return where the rows of each agent end; rows of one agent are together."""
-    return dict(zip(agents, range(1, len(agents) + 1), strict=True))
+def _ends(agents: Any) -> dict[str, int]:
+    """Return, by agent, the number of the row behind its last one: its rows are together."""
+    import pyarrow.compute as pc
+
+    runs = pc.run_end_encode(agents.combine_chunks())
+    return dict(zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True))
 
 
-class _Reading:
-    """Takes the rows of all agents, one agent after the other."""
+def _numbers(column: Any) -> "array[int]":
+    return array("q", column.to_pylist())
 
-    def __init__(self) -> None:
-        self.index = EventIndex()
-        self._sent: dict[str, int] = {}
-        self._arrived: list[tuple[int, str]] = []
 
-    def begin(self, address: str) -> None:
-        self.index.begin(address)
+def _rows(table: Any, kinds: list[str], *names: str) -> list[list[Any]]:
+    """Return some columns of the rows of some kinds."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    def take(self, rows: "zip[tuple[int, str, int, int | None, int | None, str, str]]") -> None:
-        """Take the rows of one agent."""
-        index, sent, arrived = self.index, self._sent, self._arrived
-        started: dict[tuple[int | None, int | None], int] = {}
-        first = place = len(index)
-        is_new = True
-        for number, kind, at, turn, n, message, peer in rows:
-            if number == 0:
-                place = len(index)
-                cause = NOBODY
-                if kind in _ENDS:
-                    cause = started.pop((turn, n), NOBODY)
-                elif kind == "streamed":
-                    cause = started.get((turn, n), NOBODY)
-                elif kind == "delivered":
-                    if peer != CLIENT:
-                        start = first if is_new else place
-                        arrived.extend((each, message) for each in range(start, place + 1))
-                    is_new = False
-                index.add(at, cause)
-            elif kind == "sent":
-                sent.setdefault(message, place)
-            elif kind in _STARTS:
-                started[turn, n] = place
+    found = table.select(["kind", *names]).filter(
+        pc.is_in(table["kind"], value_set=pa.array(kinds))
+    )
+    return [found[name].to_pylist() for name in names]
 
-    def match(self) -> None:
-        """Give what was delivered its cause."""
-        causes, sent = self.index.causes, self._sent
-        for place, message in self._arrived:
-            causes[place] = sent.get(message, NOBODY)
+
+def _match_effects(index: EventIndex, table: Any) -> bool:
+    """Give the ends of effects and timers their causes; tell if none began twice."""
+    agents, turns, numbers, places = _rows(table, _STARTS, "agent", "turn", "n", "place")
+    started = dict(zip(zip(agents, turns, numbers, strict=True), places, strict=True))
+    if len(started) != len(places):
+        return False
+    causes = index.causes
+    agents, turns, numbers, places = _rows(table, _ENDS, "agent", "turn", "n", "place")
+    for place, began in zip(places, zip(agents, turns, numbers, strict=True), strict=True):
+        causes[place] = started.get(began, NOBODY)
+    return True
+
+
+def _match_messages(index: EventIndex, table: Any) -> None:
+    """Give what was delivered its cause, and the start of an agent that of its first message."""
+    messages, places = _rows(table, ["sent"], "message", "place")
+    sent = dict(zip(reversed(messages), reversed(places), strict=True))  # the first one counts
+    causes, arrived = index.causes, {}
+    messages, peers, places = _rows(table, ["delivered"], "message", "peer", "place")
+    for message, peer, place in zip(messages, peers, places, strict=True):
+        if peer != CLIENT:
+            causes[place] = arrived[place] = sent.get(message, NOBODY)
+    firsts = sorted(places)
+    at = 0
+    for first, end in zip(index.first, index.first[1:], strict=False):
+        while at < len(firsts) and firsts[at] < first:
+            at += 1
+        if at < len(firsts) and firsts[at] < end and firsts[at] in arrived:
+            for place in range(first, firsts[at]):
+                causes[place] = arrived[firsts[at]]

@@ -59,6 +59,22 @@ class EventIndex:
         self.causes = array("q")
         self._numbers: dict[str, int] = {}
 
+    @classmethod
+    def of(cls, addresses: list[str], ends: dict[str, int], at: "array[int]") -> "EventIndex":
+        """Return an index of events without causes.
+
+        Args:
+            addresses: All agents, sorted.
+            ends: By agent, the place behind its last event.
+            at: Logical time of each event.
+        """
+        made = cls()
+        made.addresses, made.at = addresses, at
+        made.first.extend(ends[address] for address in addresses)
+        made.causes = array("q", [NOBODY]) * len(at)
+        made._numbers = {address: number for number, address in enumerate(addresses)}
+        return made
+
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.at)

@@ -146,8 +146,7 @@ class Engine(Reach):
     def saved(self) -> Figures:
         """Return the effects that were answered from the record, and what they had cost."""
         total, ledger = self.count.saved, self._parent.ledger
-        totals = ledger.totals_until(self._breaks) if self._breaks else ledger.totals()
-        for address, figures in totals.items():
+        for address, figures in ledger.totals(self._breaks).items():
             if address in self._breaks or address not in self._players:
                 _add(total, figures)
         return total

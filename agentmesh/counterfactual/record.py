@@ -8,9 +8,10 @@ program and changes nothing.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from agentmesh.causality.figures import Figures, add_tokens
 from agentmesh.causality.order import RunOrder
@@ -38,7 +39,6 @@ HOST_EVENTS = (Cancelled, Stopped)
 """What a host injects by itself: no message, effect or timer."""
 _STEPS_MAX = 50_000
 """Steps that a ledger keeps in memory for the next branch."""
-_COLUMNS = ("agent", "step", "index", "kind", "message", "message_kind", "peer", "re")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,6 @@ class Ledger:
         self.answer: Place | None = None
         """Where the workflow returned or failed; None if the record breaks off before."""
         self._arrived: dict[str, tuple[str, int]] = {}
-        self._open: dict[str, int] = {}
         self._records: OrderedDict[str, AgentRecord] = OrderedDict()
         self._held = 0
         self._totals: dict[str, Figures] | None = None
@@ -174,14 +173,8 @@ class Ledger:
 
     def model_calls(self) -> dict[str, int]:
         """Return, by agent, the last step that made a call by HTTP."""
-        names = ("agent", "step", "kind", "effect_kind")
-        table = self.run.columns(names)
-        columns = (table[name].to_pylist() for name in names)
-        return {
-            strings.unescape(agent): step
-            for agent, step, kind, sort in zip(*columns, strict=True)
-            if kind == "start_effect" and sort == "http"
-        }
+        rows = self._rows("start_effect", ("agent", "step", "effect_kind"))
+        return {strings.unescape(agent): step for agent, step, sort in rows if sort == "http"}
 
     def count(self, address: str) -> int:
         """Return how many steps an agent has; 0 for one that never lived."""
@@ -229,42 +222,69 @@ class Ledger:
 
     def unfinished(self) -> list[str]:
         """Return the agents that had not finished all their messages when the run ended."""
-        return [address for address, count in self._open.items() if count > 0]
+        starts = {KIND_NAMES[kind] for kind in STARTS_TURN}
+        names = ("agent", "message_kind")
+        opened = Counter(agent for agent, sort in self._rows("delivered", names) if sort in starts)
+        opened.subtract(agent for (agent,) in self._rows("finish_turn", ("agent",)))
+        return [strings.unescape(agent) for agent, count in opened.items() if count > 0]
 
-    def totals(self) -> dict[str, Figures]:
-        """Return, by agent, how many effects have ended, what they took and how many tokens."""
+    def totals(self, limits: Mapping[str, int] | None = None) -> dict[str, Figures]:
+        """Return, by agent, how many effects have ended, what they took and how many tokens.
+
+        Args:
+            limits: Of some agents, the step at which they are cut off.
+        """
+        if limits:
+            return self._counted({strings.escape(each): end for each, end in limits.items()})
         if self._totals is None:
-            self._totals = _totals(self.run, {})
+            self._totals = self._counted({})
         return self._totals
 
-    def totals_until(self, steps: Mapping[str, int]) -> dict[str, Figures]:
-        """Return the same, of some agents up to some step."""
-        return _totals(self.run, steps)
+    def _counted(self, limits: Mapping[str, int]) -> dict[str, Figures]:
+        names = ("agent", "turn", "n", "time_ns", "effect_kind")
+        started: dict[Any, Any] = {}
+        for row in self._rows("start_effect", names):
+            started[row[:3]] = row[3:]
+        found: dict[str, Figures] = {}
+        ended = ("agent", "turn", "n", "step", "time_ns", "payload", "blob")
+        for kind in ("finished", "failed"):
+            for agent, turn, n, step, at, payload, blob in self._rows(kind, ended):
+                if limits and step >= limits.get(agent, step + 1):
+                    continue
+                began, sort = started.get((agent, turn, n), (at, ""))
+                figures = found.get(agent) or found.setdefault(agent, Figures())
+                figures.events += 1
+                figures.seconds += max(0, at - began) / 1e9
+                if sort == "http" and blob:
+                    whole = self.run.resolve(EffectFinished(at, turn, n, b"", blob))
+                    add_tokens(figures, whole.result)
+                elif sort == "http" and payload:
+                    add_tokens(figures, payload.encode())
+        return {strings.unescape(agent): figures for agent, figures in found.items()}
 
     def _read(self) -> None:
-        table = self.run.columns(_COLUMNS)
-        starts = {KIND_NAMES[kind] for kind in STARTS_TURN}
         answers = {KIND_NAMES[kind] for kind in (REPLY, FAIL)}
-        opened: dict[str, int] = {}
+        names = ("agent", "step", "message", "message_kind", "peer", "re")
         arrived: dict[str, tuple[str, int]] = {}
-        columns = (table[name].to_pylist() for name in _COLUMNS if name != "index")
-        for agent, step, kind, message, sort, peer, re in zip(*columns, strict=True):
-            if kind == "delivered":
-                if sort in answers:
-                    arrived[f"{peer}>{agent}?{re or 0}"] = (agent, step)
-                    continue
-                arrived[message] = (agent, step)
-                if sort in starts:
-                    opened[agent] = opened.get(agent, 0) + 1
-                if peer == CLIENT:
-                    self.client_sent = max(self.client_sent, int(message.rpartition("#")[2]))
-            elif kind == "finish_turn":
-                opened[agent] = opened.get(agent, 0) - 1
-            elif kind == "sent" and peer == CLIENT and re == 1 and self.answer is None:
+        for agent, step, message, sort, peer, re in self._rows("delivered", names):
+            key = f"{peer}>{agent}?{re or 0}" if sort in answers else message
+            arrived[key] = (agent, step)
+            if peer == CLIENT:
+                self.client_sent = max(self.client_sent, int(message.rpartition("#")[2]))
+        for agent, step, peer, re in self._rows("sent", ("agent", "step", "peer", "re")):
+            if peer == CLIENT and re == 1 and self.answer is None:
                 self.answer = self.place(strings.unescape(agent), step)
-        self._arrived, self._open = arrived, opened
+        self._arrived = arrived
         if any(strings.escape(each) != each for each in self.order.addresses):
             self._read_slowly()
+
+    def _rows(self, kind: str, names: tuple[str, ...]) -> "zip[tuple[Any, ...]]":
+        """Return some columns of the rows of one kind."""
+        import pyarrow.compute as pc
+
+        table = self.run.columns([*dict.fromkeys((*names, "kind"))])
+        found = table.filter(pc.equal(table["kind"], kind))
+        return zip(*(found[name].to_pylist() for name in names), strict=True)
 
     def _read_slowly(self) -> None:
         """Read what addresses that are no valid Unicode make ambiguous in the table."""
@@ -273,7 +293,6 @@ class Ledger:
             for step in self.run.steps(address, resolve=False):
                 if isinstance(step.event, Delivered):
                     self._arrived[key_of_envelope(step.event.envelope)] = (address, step.number)
-        self._open = {strings.unescape(each): count for each, count in self._open.items()}
 
 
 class Parent:
@@ -334,34 +353,6 @@ def _times(order: RunOrder) -> "array[int]":
         latest = max(latest, times[place])
         times[place] = latest
     return times
-
-
-def _totals(run: Run, limits: Mapping[str, int]) -> dict[str, Figures]:
-    """Count the effects that have ended, by agent: up to some step, if there is a limit."""
-    ends = {strings.escape(address): end for address, end in limits.items()}
-    found: dict[str, Figures] = {}
-    names = ("agent", "step", "kind", "time_ns", "turn", "n", "effect_kind", "payload", "blob")
-    table = run.columns(names)
-    started: dict[tuple[str, int, int], tuple[int, bool]] = {}
-    columns = (table[name].to_pylist() for name in names)
-    for agent, step, kind, at, turn, n, sort, payload, blob in zip(*columns, strict=True):
-        if ends and step >= ends.get(agent, step + 1):
-            continue
-        if kind == "start_effect":
-            started[agent, turn, n] = (at, sort == "http")
-        elif kind in ("finished", "failed"):
-            begun, is_http = started.pop((agent, turn, n), (at, False))
-            figures = found.get(agent)
-            if figures is None:
-                figures = found[agent] = Figures()
-            figures.events += 1
-            figures.seconds += max(0, at - begun) / 1e9
-            if is_http and blob:
-                whole = run.resolve(EffectFinished(at, turn, n, b"", blob))
-                add_tokens(figures, whole.result)
-            elif is_http and payload:
-                add_tokens(figures, payload.encode())
-    return {strings.unescape(agent): figures for agent, figures in found.items()}
 
 
 def message_key(source: str, n: int, dst: str, kind: int, re: int) -> str:

@@ -126,11 +126,12 @@ class _Groups:
 
 def _ranges(agents: Any) -> dict[str, tuple[int, int]]:
     """Return the first row of each agent, and the one after its last."""
-    found: dict[str, tuple[int, int]] = {}
-    for row, agent in enumerate(agents.to_pylist()):
-        first, _ = found.get(agent, (row, row))
-        found[agent] = (first, row + 1)
-    return {strings.unescape(agent): rows for agent, rows in found.items()}
+    import pyarrow.compute as pc
+
+    runs = pc.run_end_encode(agents.combine_chunks())
+    ends = runs.run_ends.to_pylist()
+    names = map(strings.unescape, runs.values.to_pylist())
+    return dict(zip(names, zip([0, *ends], ends, strict=False), strict=True))
 
 
 def _count_before(steps: Any, step: int) -> int:

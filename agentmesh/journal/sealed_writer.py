@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 GROUP_ROWS = 100_000
 """Rows of a row group, which is what a reader has in memory at a time."""
 
+_UNIQUE = frozenset({"time", "time_ns", "message", "effect_key", RECORD})
+"""Columns in which hardly a value comes twice: a dictionary makes them larger and slower."""
+
 LOGS_KEY = b"agentmesh.logs"
 """Names the logs in the metadata of a schema."""
 
@@ -52,7 +55,12 @@ def write_sealed(
 
     wanted, count, held = group_rows or GROUP_ROWS, 0, 0
     with pq.ParquetWriter(
-        path, schema, compression="zstd", write_page_index=True, write_page_checksum=True
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=[name for name in schema.names if name not in _UNIQUE],
+        write_page_index=True,
+        write_page_checksum=True,
     ) as writer:
         group: list[Any] = []
         for part in parts:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 GROUP_ROWS_MAX = 1_000_000
 """Rows of a row group that is read: no more than that is in memory at a time."""
 
+WHOLE_ROWS_MAX = 200_000
+"""Rows of a file that is held in memory as a whole once somebody asks for columns of it."""
+
 _FEW_ROWS = 64
 READ = ["step", "index", "payload", "handled", RECORD]
 _BROKEN = (
@@ -84,6 +87,7 @@ class Sealed:
         self._group: tuple[int, Any] = (-1, None)
         self._agents: dict[str, tuple[int, int]] | None = None
         self._texts: Texts | None = None
+        self._whole: Any = None
         # Arrow opens a local file itself: its threads would give back a Python file object
         # while the interpreter ends, and abort the process.
         self._source = pa.OSFile(path) if files.local else files.open(path)
@@ -204,13 +208,20 @@ class Sealed:
         return table.completed(self._columns(list(table.COLUMNS)), table.schema())
 
     def columns(self, names: Sequence[str]) -> pa.Table:
-        """Return some of the table's columns."""
+        """Return some of the table's columns; of a small file, all are read once for that."""
+        if self.rows <= WHOLE_ROWS_MAX and not self._texts:
+            if self._whole is None:
+                self._whole = table.completed(self._columns(self._file.schema_arrow.names), _all())
+            return self._whole.select(names)
         kinds = [name for name in names if name != "kind"]
         found = self._columns(["kind", *kinds])
         return table.completed(found, table.schema().empty_table().select(["kind", *kinds]).schema)
 
     def row_groups(self, schema: pa.Schema) -> Iterator[pa.Table]:
         """Yield all rows, a row group at a time, with all columns."""
+        if self._whole is not None:
+            yield self._whole.cast(schema)
+            return
         for group in range(self._file.num_row_groups):
             found = self._columns(self._file.schema_arrow.names, group)
             yield table.completed(found, schema).cast(schema)
@@ -340,6 +351,10 @@ class Sealed:
             if isinstance(error, AgentMeshError):
                 raise
             raise damaged(self.name, 0, f"it can't be read as Parquet: {error}") from error
+
+
+def _all() -> pa.Schema:
+    return table.schema({RECORD: "binary"})
 
 
 def _batches(part: Any, size: int) -> Iterator[Any]:
