@@ -23,11 +23,11 @@ const SECONDS = { name: "seconds", label: "Seconds later", type: "number" };
 const CHOICES = {
   message: {
     kind: "message", title: "Say something else", text: "The message arrives with another content.",
-    fields: [{ name: "value", label: "Content", type: "json", rows: 10 }],
+    fields: [{ name: "value", label: "Content", type: "json", rows: 5 }],
   },
   result: {
     kind: "result", title: "Another result", text: "The effect comes to something else.",
-    fields: [{ name: "value", label: "Result", type: "json", rows: 10 }],
+    fields: [{ name: "value", label: "Result", type: "json", rows: 5 }],
   },
   answer: {
     kind: "answer", title: "Another answer", text: "The model says something else; the rest of its response stays.",

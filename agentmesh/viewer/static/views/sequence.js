@@ -27,6 +27,7 @@ class Sequence {
     this.context = context;
     this.run = context.run;
     this.from = 0;
+    this.gap = LANE_MIN;
     /** @type {number[]} */
     this.events = [];
     this.said = h("span", { class: "muted" });
@@ -128,7 +129,7 @@ class Sequence {
       compact: this.isCompact, pinned: [run.address(run.events.column("agent")[0] ?? -1)],
     });
     const room = this.scroller.clientWidth - GUTTER - 20;
-    const gap = Math.min(LANE_MAX, Math.max(LANE_MIN, room / Math.max(layout.lanes.length, 1)));
+    const gap = this.gap = Math.min(LANE_MAX, Math.max(LANE_MIN, room / Math.max(layout.lanes.length, 1)));
     fill(this.heads, layout.lanes.map((lane, place) => this._head(lane, laneX(place, gap), gap)));
     setVars(this.heads, { "--width": `${GUTTER + layout.lanes.length * gap}px` });
     fill(this.drawing, drawSequence({ events: this.events, layout, happenings, turns: this._turns(layout), gap }));
@@ -220,7 +221,10 @@ class Sequence {
     const row = this.layout?.rows[place];
     if (row === undefined) return;
     const y = rowY(row);
-    const { scrollTop, clientHeight } = this.scroller;
+    const { scrollTop, clientHeight, scrollLeft, clientWidth } = this.scroller;
+    const agent = this.run.address(this.run.events.column("agent")[this.context.selected()] ?? -1);
+    const x = laneX(this.layout?.lanes.indexOf(agent) ?? 0, this.gap);
+    if (x < scrollLeft + this.gap / 2 || x > scrollLeft + clientWidth - this.gap) this.scroller.scrollLeft = x - clientWidth / 2;
     if (y < scrollTop + 40 || y > scrollTop + clientHeight - 90) {
       this.scroller.scrollTop = y - clientHeight / 2;
     }

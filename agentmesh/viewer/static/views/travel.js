@@ -5,7 +5,7 @@
  * the event changed in its agent, or what changed in all agents since the cursor was moved.
  */
 
-import { button, copyButton, fill, h, icon, stateMessage, told } from "../shell/dom.js";
+import { button, copyButton, fill, h, icon, setVars, stateMessage, told } from "../shell/dom.js";
 import { openDialog } from "../shell/dialog.js";
 import { isAbort } from "../data/api.js";
 import { EVENT_KINDS } from "../data/run_data.js";
@@ -21,6 +21,8 @@ import { When } from "./travel/when.js";
 
 const SETTLE_MS = 70;
 const CARDS_MAX = 60;
+const CARD_WIDTH = 352;
+const COLUMNS_MAX = 5;
 
 class Travel {
   /**
@@ -44,7 +46,11 @@ class Travel {
     this.now = h("div", { class: "travel-now" });
     this.place = h("span", { class: "travel-place muted" });
     this.status = h("div", { class: "travel-status" });
-    this.agents = h("div", { class: "agent-cards" });
+    this.wide = h("div", { class: "wide-cards" });
+    this.columns = h("div", { class: "card-columns" });
+    this.agents = h("div", { class: "agent-cards" }, this.wide, this.columns);
+    this.observer = new ResizeObserver(() => this.draw());
+    this.observer.observe(this.agents);
     this.filter = h("input", {
       class: "field", type: "search", placeholder: "Agents", "aria-label": "Only agents whose name has this",
       oninput: () => this.draw(),
@@ -216,7 +222,7 @@ class Travel {
   draw() {
     const { run, cursor } = this;
     if (cursor < 0) {
-      fill(this.agents, stateMessage("No events yet", "As soon as the run has some, agents are shown here."));
+      fill(this.columns, stateMessage("No events yet", "As soon as the run has some, agents are shown here."));
       return;
     }
     const cut = cutAt(run, cursor);
@@ -232,12 +238,28 @@ class Travel {
       return card.element;
     });
     if (this.hidden) elements.push(this._more());
-    if (elements.some((element, at) => element !== this.agents.children[at]) || elements.length !== this.agents.children.length) {
-      fill(this.agents, elements);
-    }
+    this._arrange(elements);
     const [one, other] = this.since.querySelectorAll("button");
     one?.setAttribute("aria-pressed", String(!this._bySince()));
     other?.setAttribute("aria-pressed", String(this._bySince()));
+  }
+
+  /**
+   * Put cards into columns: each keeps its column while the cursor moves, whatever becomes of its height.
+   * @param {HTMLElement[]} elements
+   */
+  _arrange(elements) {
+    const room = Math.min(COLUMNS_MAX, Math.max(1, Math.floor((this.agents.clientWidth - 20) / CARD_WIDTH)));
+    const across = Math.min(room, elements.length);
+    const wide = elements.filter((element) => element.classList.contains("is-wide"));
+    const columns = Array.from({ length: across }, () => /** @type {HTMLElement[]} */ ([]));
+    elements.filter((element) => !wide.includes(element)).forEach((element, at) => columns[at % across]?.push(element));
+    keep(this.wide, wide);
+    setVars(this.columns, { "--columns": String(across) });
+    if (this.columns.childElementCount !== across || this.columns.querySelector(":scope > .state")) {
+      fill(this.columns, columns.map(() => h("div", { class: "card-column" })));
+    }
+    columns.forEach((some, at) => keep(/** @type {Element} */ (this.columns.children[at]), some));
   }
 
   _more() {
@@ -259,6 +281,7 @@ class Travel {
         this.states.showAnyway();
         this.move();
       },
+      widen: () => this.draw(),
     });
     this.cards.set(agent, made);
     return made;
@@ -296,8 +319,19 @@ class Travel {
     clearTimeout(this.timer);
     this.asking?.abort();
     this.when.destroy();
+    this.observer.disconnect();
     this.scrubber.destroy();
   }
+}
+
+/**
+ * Let an element have just these children; what is there already stays, and keeps the focus.
+ * @param {Element} parent
+ * @param {Element[]} children
+ */
+function keep(parent, children) {
+  const same = children.length === parent.childElementCount && children.every((child, at) => child === parent.children[at]);
+  if (!same) parent.replaceChildren(...children);
 }
 
 /** @type {Record<By, string>} */

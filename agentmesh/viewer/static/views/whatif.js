@@ -149,7 +149,7 @@ class WhatIf {
    */
   _given(field) {
     const named = this.context.params()[field.name];
-    if (named && field.type === "event") return named;
+    if (named && (field.type === "event" || field.type === "number")) return named;
     if (field.name === "text" && this.choice?.kind === "answer") return answerIn(this.recorded) ?? "";
     if (field.name === "value" && this.choice?.kind !== "insert") return this.event.payload?.truncated ? "" : this.event.payload?.pretty ?? this.event.payload?.text ?? "";
     return field.type === "number" ? "1" : "";

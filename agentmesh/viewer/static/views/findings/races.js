@@ -22,7 +22,7 @@ export function racesSection(context, found) {
   return [
     h("p", { class: "muted" },
       `${plural(found.pairs ?? races.length, "racing pair")} at ${plural(found.agents ?? 0, "agent")}; ${count(found.flipped ?? races.length)} were tried the other way round in ${duration((found.seconds ?? 0) * 1e9)}.`),
-    h("div", { class: "finding-counts" }, Object.entries(found.counts ?? {}).map(([label, many]) =>
+    h("div", { class: "finding-counts" }, Object.entries(found.counts ?? {}).map(([label, many]) => Number(many) > 0 &&
       h("span", { class: `pill ${TONES[label] ?? ""}` }, `${count(Number(many))} ${label}`))),
     table(context, telling.slice(0, SHOWN)),
     telling.length > SHOWN && h("p", { class: "faint" }, `${count(telling.length - SHOWN)} more are in the file.`),
@@ -57,9 +57,22 @@ function row(context, race) {
     h("td", null, arrival(context, race.first)),
     h("td", null, arrival(context, race.second)),
     h("td", null, whatCame(race)),
-    h("td", { class: "finding-actions" },
-      button("Look", () => context.select(context.run.find(race.second.event), "sequence"), { class: "small" }),
-      copyButton(() => line, "Copy the line that makes a branch of it")));
+    h("td", null, h("div", { class: "finding-actions" },
+      button("Look", () => context.select(context.run.find(race.second.event), "sequence"), { class: "small", title: "Look at both in the sequence" }),
+      context.control && button("Try", () => tryIt(context, race), { class: "small", title: "Make a branch in which they come the other way round" }),
+      copyButton(() => line, "Copy the line that makes a branch of it"))));
+}
+
+/**
+ * Go to the form that makes a branch of it.
+ * @param {Context} context
+ * @param {any} race
+ */
+function tryIt(context, race) {
+  const delay = String(race.fork).match(/--delay .*=([\d.]+)s$/)?.[1];
+  /** @type {Record<string, string>} */
+  const change = delay ? { change: "delay", seconds: delay } : { change: "reorder", after: race.second.event };
+  context.open("whatif", { event: race.first.event, ...change });
 }
 
 /**

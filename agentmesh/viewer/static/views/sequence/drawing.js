@@ -176,7 +176,7 @@ function effectBar(window, effect) {
 }
 
 /**
- * What happened, in a word, to the right of the lifeline and of the effects that are open there.
+ * What happened, in a word, beside the lifeline and the effects that are open there: not where its arrow comes from.
  * @param {Window} window
  * @param {number} event
  * @param {number} place
@@ -191,7 +191,11 @@ function label(window, event, place) {
   const offset = 11 + beside * 8;
   const room = (layout.height === window.events.length ? gap * 1.6 : gap) - offset - 6;
   const words = brief(`${happenings.label(event)}${tookWords(window, event)}`, Math.max(Math.floor(room / CHARACTER), 6));
-  return text(words, laneX(lane, gap) + offset, rowY(row) + 4, `event-label hue-${happenings.hue(event)} is-${happenings.kind(event)}`);
+  const names = `event-label hue-${happenings.hue(event)} is-${happenings.kind(event)}`;
+  const fromRight = layout.arrows.some((arrow) => arrow.event === place && arrow.from > arrow.to);
+  return fromRight
+    ? text(words, laneX(lane, gap) - 11, rowY(row) + 4, names, "end")
+    : text(words, laneX(lane, gap) + offset, rowY(row) + 4, names);
 }
 
 /**

@@ -2,19 +2,23 @@
 
 import { button, fill, h, icon, told } from "../../shell/dom.js";
 import { countChanges } from "../../logic/json_tree.js";
+import { duration } from "../../logic/format.js";
 import { placeOf } from "../../logic/travel.js";
 import { Tree } from "../tree.js";
+import { Things } from "./things.js";
 
 /** @typedef {import("./states.js").AgentView} AgentView */
 /** @typedef {import("./states.js").Seen} Seen */
 /** @typedef {import("./states.js").TurnView} TurnView */
 /** @typedef {import("./states.js").TaskView} TaskView */
 /** @typedef {import("./states.js").Frame} Frame */
+/** @typedef {import("./things.js").Thing} Thing */
 
 /**
  * @typedef {object} Asks What a card asks of the view.
  * @property {(address: string) => void} follow Go to this agent's latest event.
  * @property {() => void} anyway Show what differs from the record, too.
+ * @property {() => void} widen It is wide now, or not any more.
  */
 
 export class AgentCard {
@@ -26,8 +30,8 @@ export class AgentCard {
     this.address = address;
     this._asks = asks;
     this._state = new Tree(`State of ${address}`, { open: 2 });
-    this._pending = new Tree(`What ${address} waits for`);
-    this._mailbox = new Tree(`Mailbox of ${address}`);
+    this._pending = new Things("Under way");
+    this._mailbox = new Things("Mailbox");
     this._badges = h("span", { class: "card-badges" });
     this._body = h("div", { class: "card-body" });
     this._wide = button(icon("fit"), () => this._widen(), {
@@ -69,9 +73,10 @@ export class AgentCard {
       view.problem && h("p", { class: "card-note bad-text" }, told(view.problem)),
       this._stateOf(view, was),
       view.turns.map((turn) => turnSection(turn)),
-      this._waiting(view, was),
-      this._mail(view, was),
+      this._pending.show(pendingOf(view), was && pendingOf(was)),
+      this._mailbox.show(mailOf(view), was && mailOf(was)),
     );
+    this.element.classList.toggle("is-empty", !this._body.childElementCount);
   }
 
   /** @param {{step: number, steps: number}} place */
@@ -85,35 +90,9 @@ export class AgentCard {
    * @param {AgentView | undefined} was
    */
   _stateOf(view, was) {
-    if (view.state === null) return h("p", { class: "card-note faint" }, "It has no instance now.");
-    if (Object.keys(view.state).length === 0) {
-      return h("p", { class: "card-note faint" }, "It keeps no state.");
-    }
+    if (!view.state || Object.keys(view.state).length === 0) return null;
     this._state.show(view.state, was ? was.state ?? {} : undefined);
     return this._state.element;
-  }
-
-  /**
-   * @param {AgentView} view
-   * @param {AgentView | undefined} was
-   */
-  _waiting(view, was) {
-    const now = pendingOf(view);
-    const earlier = was && pendingOf(was);
-    const count = Object.keys(now).length;
-    if (!count && !(earlier && Object.keys(earlier).length)) return null;
-    this._pending.show(now, earlier);
-    return h("div", { class: "card-part" }, h("h3", null, "Under way ", h("span", { class: "faint" }, count)), this._pending.element);
-  }
-
-  /**
-   * @param {AgentView} view
-   * @param {AgentView | undefined} was
-   */
-  _mail(view, was) {
-    if (!view.mailbox.length && !was?.mailbox.length) return null;
-    this._mailbox.show(mailOf(view), was && mailOf(was));
-    return h("div", { class: "card-part" }, h("h3", null, "Mailbox ", h("span", { class: "faint" }, view.mailbox.length)), this._mailbox.element);
   }
 
   /** @param {import("./states.js").Told | null} error */
@@ -132,6 +111,7 @@ export class AgentCard {
   _widen() {
     const wide = this.element.classList.toggle("is-wide");
     this._wide.setAttribute("aria-pressed", String(wide));
+    this._asks.widen();
   }
 }
 
@@ -144,8 +124,9 @@ function badges(view, was, here) {
   const changes = was && view.state ? countChanges(was.state ?? {}, view.state) : 0;
   return [
     changes > 0 && h("span", { class: "badge changed" }, changes === 1 ? "1 change" : `${changes} changes`),
-    changes === 0 && here && was && h("span", { class: "badge" }, "state unchanged"),
+    changes === 0 && here && was && h("span", { class: "badge" }, "same state"),
     view.lifecycle !== "live" && h("span", { class: "badge" }, told(view.lifecycle)),
+    isIdle(view) && h("span", { class: "faint card-idle" }, "no state, at rest"),
   ];
 }
 
@@ -203,28 +184,36 @@ function frameOf(frame) {
   );
 }
 
+/** @param {AgentView} view */
+function isIdle(view) {
+  return !view.turns.length && !view.mailbox.length && !Object.keys(view.state ?? {}).length && !view.problem;
+}
+
 /**
- * What is under way, by names that say what it is.
+ * What is under way, by the id of each.
  * @param {AgentView} view
- * @returns {import("../../logic/json_tree.js").JsonObject}
+ * @returns {Map<string, Thing>}
  */
 function pendingOf(view) {
-  /** @type {import("../../logic/json_tree.js").JsonObject} */
-  const found = {};
-  for (const ask of view.asks) found[`ask ${ask.to}${ask.handler && `.${ask.handler}`} (${ask.message})`] = ask.payload;
+  /** @type {Map<string, Thing>} */
+  const found = new Map();
+  for (const ask of view.asks) {
+    found.set(ask.message, { kind: "ask", name: [ask.to, ask.handler].filter(Boolean).join("."), id: ask.message, value: ask.payload });
+  }
   for (const effect of view.effects) {
-    found[`${effect.kind || "effect"} ${effect.name} (${effect.turn}.${effect.number})`] = effect.request;
+    const id = `${effect.turn}.${effect.number}`;
+    found.set(id, { kind: effect.kind || "effect", name: effect.name, id: `turn ${effect.turn}`, value: effect.request });
   }
   for (const timer of view.timers) {
-    found[`timer (${timer.turn}.${timer.number})`] = `in ${((timer.due_ns - view.now_ns) / 1e9).toLocaleString("en", { maximumSignificantDigits: 3 })} s`;
+    found.set(`timer ${timer.turn}.${timer.number}`, { kind: "timer", name: `in ${duration(timer.due_ns - view.now_ns)}`, id: timer.turn ? `turn ${timer.turn}` : "", value: undefined });
   }
   return found;
 }
 
 /**
  * @param {AgentView} view
- * @returns {import("../../logic/json_tree.js").JsonObject}
+ * @returns {Map<string, Thing>}
  */
 function mailOf(view) {
-  return Object.fromEntries(view.mailbox.map((each) => [`${each.kind} ${each.handler} (${each.id})`, each.payload]));
+  return new Map(view.mailbox.map((each) => [each.id, { kind: each.kind, name: each.handler, id: `${each.id}`, value: each.payload }]));
 }

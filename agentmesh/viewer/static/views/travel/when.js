@@ -4,7 +4,10 @@ import { button, fill, h, told } from "../../shell/dom.js";
 import { isAbort } from "../../data/api.js";
 
 /** @typedef {import("../../shell/context.js").Context} Context */
-/** @typedef {{row: number, ref: string, values: Record<string, any>}} Hit */
+/** @typedef {{first: string, last: string, row: number, last_row: number}} Span Events in a row after each of which it holds. */
+
+const MARKED_MAX = 20_000;
+const SPANS_MAX = 2_000;
 
 export class When {
   /**
@@ -14,7 +17,7 @@ export class When {
   constructor(context, onHits) {
     this._context = context;
     this._onHits = onHits;
-    /** @type {Hit[]} */
+    /** @type {number[]} Rows, sorted. */
     this._hits = [];
     /** @type {AbortController | null} */
     this._asking = null;
@@ -62,7 +65,7 @@ export class When {
     fill(this._said, "replaying …");
     try {
       const answer = await this._context.api.ofRun(
-        this._context.run.id, "when", { expr: expression, limit: 10_000, seconds: 120 }, { signal: asking.signal });
+        this._context.run.id, "when", { expr: expression, limit: SPANS_MAX, seconds: 120 }, { signal: asking.signal });
       this._tell(answer);
     } catch (error) {
       if (isAbort(error)) return;
@@ -73,11 +76,11 @@ export class When {
 
   /** @param {any} answer */
   _tell(answer) {
-    this._take(answer.events);
+    this._take(this._rowsOf(answer.spans));
     const count = Number(answer.count).toLocaleString("en");
     const of = Number(answer.asked).toLocaleString("en");
     const failures = answer.failures ? `; it could not be told after ${answer.failures}: ${answer.failure?.error ?? ""}` : "";
-    const cut = answer.truncated ? `; the first ${this._hits.length.toLocaleString("en")} are marked` : "";
+    const cut = this._hits.length < answer.count ? `; ${this._hits.length.toLocaleString("en")} of them are marked` : "";
     fill(this._said, told(answer.count ? `holds after ${count} of ${of} events${cut}${failures}` : `never holds (${of} events)${failures}`));
     if (!this._hits.length) return;
     fill(
@@ -89,11 +92,33 @@ export class When {
     );
   }
 
-  /** @param {Hit[]} hits */
+  /**
+   * The events of spans: those of one agent, or what lies between in the run order.
+   * @param {Span[]} spans
+   * @returns {number[]}
+   */
+  _rowsOf(spans) {
+    const { run } = this._context;
+    /** @type {Set<number>} */
+    const found = new Set();
+    for (const span of spans) {
+      const [agent, first] = parts(span.first);
+      const [other, last] = parts(span.last);
+      const number = run.agentNumber(agent);
+      const [from, to] = agent === other ? [first, last] : [span.row, span.last_row];
+      for (let at = from; at <= to && found.size < MARKED_MAX; at++) {
+        found.add(agent === other ? run.rowOf(number, at) : at);
+      }
+    }
+    found.delete(-1);
+    return [...found].sort((a, b) => a - b);
+  }
+
+  /** @param {number[]} hits */
   _take(hits) {
-    this._hits = [...hits].sort((a, b) => a.row - b.row);
+    this._hits = hits;
     fill(this._steps);
-    this._onHits(this._hits.map((hit) => hit.row));
+    this._onHits(hits);
   }
 
   /**
@@ -102,19 +127,26 @@ export class When {
    */
   step(direction) {
     const here = this._context.selected();
-    const found = direction > 0
-      ? this._hits.find((hit) => hit.row > here)
-      : this._hits.findLast((hit) => hit.row < here);
-    if (found) this._goto(found);
+    const found = direction > 0 ? this._hits.find((row) => row > here) : this._hits.findLast((row) => row < here);
+    if (found !== undefined) this._goto(found);
     else this._context.announce(this._hits.length ? "No more events found." : "Ask a question first.");
   }
 
-  /** @param {Hit | undefined} hit */
-  _goto(hit) {
-    if (hit) this._context.select(hit.row);
+  /** @param {number | undefined} row */
+  _goto(row) {
+    if (row !== undefined) this._context.select(row);
   }
 
   destroy() {
     this._asking?.abort();
   }
+}
+
+/**
+ * @param {string} reference
+ * @returns {[string, number]}
+ */
+function parts(reference) {
+  const at = reference.lastIndexOf("@");
+  return [reference.slice(0, at), Number(reference.slice(at + 1))];
 }
