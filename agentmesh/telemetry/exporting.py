@@ -155,6 +155,9 @@ class Export:
                 busy = time.monotonic() - started
                 self._around.wait(min(max(_POLL_SECONDS, _POLL_FACTOR * busy), _WAIT_MAX_SECONDS))
             self._finish()
+        except JournalError:
+            self._flush()  # what can be read is worth having
+            raise
         finally:
             self._follower.close()
             self._save()
@@ -294,7 +297,7 @@ class Export:
 
     def _tell_metrics(self, *, at_once: bool = False, over: bool = False) -> None:
         self._metrics.reading(
-            self._follower.latest_ns, self._follower.lives, self.done.spans - self._counted
+            self._follower.late_since_ns, self._follower.lives, self.done.spans - self._counted
         )
         if over:
             self._metrics.over()

@@ -10,6 +10,7 @@ later life of a host says again is left out. A host that was given up may have w
 steps that do not count: they may be seen here, if they are seen before its successor says so.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +76,15 @@ class Follower:
         self._logs: dict[str, _Log] = {}
         self._numbers: dict[str, int] = {}  # the highest number of a log, by host
         self._tails = files.local and Path(self._folder).is_dir()
+
+    @property
+    def late_since_ns(self) -> int:
+        """Logical time of what was read last, if a log has more; 0 if nothing waits."""
+        grown = any(
+            not log.reader.complete and os.fstat(log.file.fileno()).st_size > log.offset > 0
+            for log in self._logs.values()
+        )
+        return self.latest_ns if grown else 0
 
     def close(self) -> None:
         """Close the logs."""

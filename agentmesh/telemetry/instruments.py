@@ -41,9 +41,8 @@ class Instrument:
     @property
     def prometheus_name(self) -> str:
         """What Prometheus calls it, as the collector and Ray hand it on."""
-        base = self.name.replace(".", "_")
-        unit = {"s": "_seconds", "USD": "_usd"}.get(self.unit, "")
-        return base + unit + ("_total" if self.kind == COUNTER else "")
+        unit = "_seconds" if self.unit == "s" else ""
+        return self.name.replace(".", "_") + unit + ("_total" if self.kind == COUNTER else "")
 
 
 def _made(
@@ -56,7 +55,7 @@ def _made(
         kind=kind,
         unit=unit,
         description=description,
-        labels=labels,
+        labels=tuple(dict.fromkeys((names.L_WORKFLOW, *labels))),
         bounds=tuple(bounds),
     )
 
@@ -90,12 +89,18 @@ INSTRUMENTS: Final = {
             *(*_GEN_AI, names.TOKEN_TYPE),
             bounds=_TOKENS,
         ),
-        _made(names.M_COST, COUNTER, "USD", "What model calls cost", names.L_MODEL),
+        _made(names.M_COST, COUNTER, "{USD}", "What model calls cost", names.L_MODEL),
         _made(
             *(names.M_UNPRICED, COUNTER, "{call}", "Model calls of unknown cost", names.L_MODEL),
         ),
         _made(names.M_RECOVERIES, COUNTER, "{host}", "Hosts that were restored", names.L_WORKFLOW),
-        _made(names.M_LAG, GAUGE, "s", "Age of the latest record read", names.L_WORKFLOW),
+        _made(
+            names.M_LAG,
+            GAUGE,
+            "s",
+            "Age of what was read last",
+            names.L_WORKFLOW,
+        ),
         _made(names.M_AGENTS, GAUGE, "{agent}", "Agents that have lived", names.L_AGENT),
         _made(names.M_SPANS, COUNTER, "{span}", "Spans that were exported", names.L_WORKFLOW),
     )

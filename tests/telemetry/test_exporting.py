@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import agentmesh as am
 from agentmesh.errors import JournalDamagedError, TelemetryError
 from agentmesh.journal.framing import FRAME_SIZE
 from agentmesh.journal.log import LogWriter
@@ -305,17 +304,30 @@ def test_spans_that_a_receiver_refuses_are_counted(news: Run, receiver: Receiver
     assert "bad spans" in done.why_refused
 
 
-def test_a_damaged_run_is_exported_up_to_the_damage(tmp_path: Path, receiver: Receiver) -> None:
+def test_a_damaged_run_is_exported_up_to_the_damage(
+    news: Run, tmp_path: Path, receiver: Receiver
+) -> None:
     """The error says which file and where; nothing behind is guessed."""
-    am.run(_quiet, local=True, store=str(tmp_path), run_id="r", quiet=True)
-    run = Store(tmp_path).open_run("r")
-    sealed = Path(run.path, "events.parquet")
-    data = bytearray(sealed.read_bytes())
-    data[len(data) // 2] ^= 0xFF
-    sealed.write_bytes(bytes(data))
+    run, log = growing(news, tmp_path)
+    sizes = []
+    for address in ("Archive/main", "Writer/w1", "Writer/w2"):
+        for step in news.steps(address):
+            log.event(address, step.number, step.event)
+            log.commands(address, step.number, step.commands)
+        log.write()
+        sizes.append(log.size)
+    log.close()
+    data = bytearray(log.path.read_bytes())
+    data[(sizes[0] + sizes[1]) // 2] ^= 0xFF
+    log.path.write_bytes(bytes(data))
 
-    with pytest.raises(JournalDamagedError, match=r"events\.parquet"):
-        exported(Store(tmp_path).open_run("r"), receiver)
+    with pytest.raises(JournalDamagedError, match=rf"local-0\.log.* at byte {sizes[0]}"):
+        exported(run, receiver)
+
+    assert {span.name for span in receiver.spans} == {
+        "execute_tool print_page",
+        "process Archive",
+    }
 
 
 def test_a_run_that_is_still_written_is_followed_to_its_end(
@@ -379,10 +391,3 @@ def growing(news: Run, folder: Path) -> tuple[Run, LogWriter]:
     directory = store.create_run(info)
     log = directory.log_writer("local", store.redactor())
     return store.open_run(news.id), log
-
-
-@am.workflow(deadline="1m")
-async def _quiet() -> int:
-    for _ in range(50):
-        await am.sleep(0)
-    return 1
