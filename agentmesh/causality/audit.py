@@ -184,12 +184,10 @@ class _Auditor:
 
 
 def _tampered_with(interventions: list[Any]) -> frozenset[str]:
-    """Return the messages that a branch has changed on their way."""
-    return frozenset(
-        str(each["message"])
-        for each in interventions
-        if isinstance(each, dict) and each.get("message")
-    )
+    """Return the messages that a branch has changed on their way, or let go nowhere."""
+    known = [each for each in interventions if isinstance(each, dict)]
+    changed = {str(each["message"]) for each in known if each.get("message")}
+    return frozenset(changed.union(*(map(str, each.get("moot", ())) for each in known)))
 
 
 def _ends(effects: Pending, timers: Pending) -> dict[type, tuple[_Listener, ...]]:

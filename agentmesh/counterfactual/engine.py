@@ -339,6 +339,7 @@ class Engine(Reach):
         at = self._time(player, item)
         if player.cell is None and player.next == 0:
             if envelope.kind not in STARTING:
+                self.count.moot.append(envelope.id)
                 return
             self._wake(player)
             seed = self._parent.run.info.seed

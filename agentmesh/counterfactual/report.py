@@ -81,5 +81,7 @@ class Count:
     saved: Figures = field(default_factory=Figures)
     spent: Figures = field(default_factory=Figures)
     reconverged: list[str] = field(default_factory=list)
+    moot: list[str] = field(default_factory=list)
+    """Messages to agents that have never lived, because what would have begun them was lost."""
     unanswered: str = ""
     """The effect that had no answer when the workflow had one."""

@@ -201,7 +201,14 @@ class _Branch:
             error = RunFailedError("The branch has come to no end: nothing can happen any more.")
             self._end(directory, FAILED, error=describe(error))
         self._seal(engine)
+        if engine.count.moot:
+            self._excuse(directory, engine.count.moot)
         directory.clear_leavings()
+
+    def _excuse(self, directory: RunDirectory, moot: list[str]) -> None:
+        """Let an audit know which messages could not be delivered, because of what was lost."""
+        said = directory.info.interventions
+        directory.update(interventions=[*said[:-1], {**said[-1], "moot": moot}] if said else [])
 
     def _end(
         self, directory: RunDirectory, status: Status, *, result: bytes = b"", error: bytes = b""
