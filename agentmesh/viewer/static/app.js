@@ -49,6 +49,10 @@ class App {
     /** @type {(() => void)[]} */
     this.unbind = [];
     this.visits = 0;
+    /** The run that is being read, or was. @type {Promise<RunData | null>} */
+    this.loading = Promise.resolve(null);
+    /** Which view of which run is mounted, or is about to be; "" for none. */
+    this.mountedAt = "";
     this.panelShown = true;
   }
 
@@ -87,58 +91,58 @@ class App {
     this.panel?.update?.(change);
   }
 
-  /** Go where the permalink says. */
+  /**
+   * Go where the permalink says. Later visits overtake earlier ones: whoever finds that it is not
+   * the latest any more leaves everything to that.
+   */
   async follow() {
-    const before = this.route;
-    const route = (this.route = parseRoute(location.hash));
+    const route = parseRoute(location.hash);
     const visit = ++this.visits;
-    const anotherRun = before.run !== route.run || before.view === "";
-    const anotherView = anotherRun || before.view !== route.view;
-    if (anotherView) this.leave();
-    if (anotherRun && !(await this.enter(route, visit))) return;
+    const anotherRun = this.route.run !== route.run || this.route.view === "";
+    this.route = route;
+    if (placeOf(route) !== this.mountedAt) this.leave();
+    if (anotherRun) this.enter(route);
+    try {
+      const run = await this.loading;
+      if (visit !== this.visits) return;
+      this.run = run;
+    } catch (error) {
+      if (visit === this.visits) this.showFailure("The run can't be opened", error);
+      return;
+    }
     this.frame.show(route, this.withPanel());
+    this.tellRun();
     this.selectNamed();
-    if (anotherView) await this.mount(visit);
-    else this.change({ params: true });
+    if (this.mountedAt === placeOf(route)) this.change({ params: true });
+    else await this.mount(visit);
   }
 
   /** Let go of the view. */
   leave() {
     this.mounted?.destroy?.();
     this.mounted = null;
+    this.mountedAt = "";
     for (const each of this.unbind.splice(0)) each();
   }
 
   /**
-   * Load the run that the permalink names.
+   * Let go of the run, and begin to read the one that the permalink names.
    * @param {Route} route
-   * @param {number} visit
    */
-  async enter(route, visit) {
+  enter(route) {
     this.panel?.destroy?.();
     this.panel = null;
     this.unbindPanel();
-    this.run?.close();
+    void this.loading.then((run) => run?.close(), () => {});
     this.run = null;
     this.store.set({ selected: -1, hovered: -1 });
     this.frame.show(route, false);
     fill(this.frame.notices);
     document.title = route.run === null ? "Runs · agentmesh" : `${route.run} · agentmesh`;
-    if (route.run === null) return true;
+    this.loading = Promise.resolve(null);
+    if (route.run === null) return;
     fill(this.frame.view, stateMessage("Opening the run", "", { kind: "busy" }));
-    try {
-      const run = await loadRun(this.api, route.run, () => this.grown());
-      if (visit !== this.visits) {
-        run.close();
-        return false;
-      }
-      this.run = run;
-    } catch (error) {
-      if (visit === this.visits) this.showFailure("The run can't be opened", error);
-      return false;
-    }
-    this.tellRun();
-    return true;
+    this.loading = loadRun(this.api, route.run, () => this.grown());
   }
 
   /** A live run has more events, or another status. */
@@ -150,24 +154,27 @@ class App {
     if (this.run) this.frame.tell(...runFacts(this.run, this.frame.notices));
   }
 
-  /** Mount the view that the permalink names. @param {number} visit */
+  /**
+   * Mount the view that the permalink names, in an element of its own: a view that comes late
+   * fills nobody else's.
+   * @param {number} visit
+   */
   async mount(visit) {
-    const root = this.frame.view;
-    fill(root);
-    root.scrollTo(0, 0);
+    const { view } = this.route;
+    this.leave();
+    this.mountedAt = placeOf(this.route);
+    const root = h("div", { class: `view view-${this.run === null ? RUNS : view}` });
+    fill(this.frame.view, root);
     try {
-      const entry = viewNamed(this.route.view);
-      const module = this.run === null
-        ? await import("./views/runs/runs.js")
-        : entry ? await entry.load() : null;
-      if (visit !== this.visits) return;
-      if (module === null) throw new Error(`There is no view called ${this.route.view}.`);
-      root.className = `view view-${this.run === null ? RUNS : this.route.view}`;
+      const entry = viewNamed(view);
+      if (this.run !== null && !entry) throw new Error(`There is no view called ${view}.`);
+      const module = await (this.run === null || !entry ? import("./views/runs/runs.js") : entry.load());
+      if (visit !== this.visits && this.mountedAt !== placeOf(this.route)) return;
       const mounted = await module.view.mount(root, this.context());
-      if (visit !== this.visits) mounted.destroy?.();
-      else this.mounted = mounted;
+      if (root.isConnected) this.mounted = mounted;
+      else mounted.destroy?.();
     } catch (error) {
-      if (visit === this.visits) this.showFailure("This view can't be shown", error);
+      if (root.isConnected) this.showFailure("This view can't be shown", error);
       return;
     }
     this.showPanel();
@@ -200,6 +207,7 @@ class App {
       button("Try again", () => location.reload(), { class: "primary" }),
       button("All runs", () => this.openRun(null)),
     ];
+    this.leave();
     fill(this.frame.view, stateMessage(title, text, { kind: "failed", actions }));
   }
 
@@ -315,6 +323,11 @@ class App {
       })),
     ]);
   }
+}
+
+/** @param {Route} route @returns {string} what tells one mounted view from another */
+function placeOf(route) {
+  return JSON.stringify([route.run, route.view]);
 }
 
 new App().start();

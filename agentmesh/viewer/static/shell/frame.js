@@ -19,7 +19,7 @@ export class Frame {
     this._tabs = h("nav", { class: "tabs", "aria-label": "Views", hidden: true });
     this._onPanel = asks.onPanel;
     this.notices = h("div", { class: "notices" });
-    this.view = h("main", { class: "view", id: "main", tabIndex: -1 });
+    this.view = h("main", { class: "view-place", id: "main", tabIndex: -1 });
     this.panel = h("aside", { class: "panel", "aria-label": "Selected event" });
     this._splitter = makeSplitter(this.view, this.panel);
     this.workspace = h("div", { class: "workspace" }, this.view);

@@ -37,7 +37,8 @@ export function formatRoute(route) {
     .filter(([, value]) => value !== "")
     .map(([key, value]) => `${encode(key)}=${encode(value)}`)
     .join("&");
-  const path = route.run === null ? "#/" : `#/run/${encode(route.run)}/${encode(route.view)}`;
+  const [run, view] = [route.run ?? "", route.view].map((each) => encodeURIComponent(each.toWellFormed()));
+  const path = route.run === null ? "#/" : `#/run/${run}/${view}`;
   return query ? `${path}?${query}` : path;
 }
 

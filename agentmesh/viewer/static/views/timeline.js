@@ -4,6 +4,7 @@ import { barOf, stepOf } from "../logic/bars.js";
 import { Viewport } from "../logic/viewport.js";
 import { fill, setVars, stateMessage } from "../shell/dom.js";
 import { findCones } from "./timeline/arrows.js";
+import { choicesOf, settingsOf } from "./timeline/choices.js";
 import { sentence, tooltipFor } from "./timeline/describe.js";
 import { attachGestures } from "./timeline/gestures.js";
 import { makeDom } from "./timeline/dom.js";
@@ -361,26 +362,6 @@ export class Timeline {
     clearTimeout(this._later);
     clearTimeout(this._settling);
   }
-}
-
-/**
- * @param {Record<string, string>} params
- * @returns {Record<string, string>}
- */
-function choicesOf(params) {
-  const { axis = "", fold = "", colour = "", order = "", path = "", lanes = "" } = params;
-  return { axis, fold, colour, order, path, lanes };
-}
-
-/**
- * @param {Record<string, string>} choices
- * @returns {import("./timeline/scene.js").Settings}
- */
-function settingsOf(choices) {
-  const colour = /** @type {any} */ (["cost", "tokens", "wait"].includes(choices.colour) ? choices.colour : "kind");
-  return {
-    logical: choices.axis === "logical", folded: choices.fold === "1", colour, order: choices.order, filter: choices.lanes,
-  };
 }
 
 /** @type {import("../shell/views.js").View} */

@@ -49,7 +49,7 @@ export class Overlay {
   _learn(cones) {
     if (this._learnt[0] === cones && this._learnt[1] === this.scene) return;
     this._learnt = [cones, this.scene];
-    this.middles = this.scene.middlesOf(new Set(cones.arrows.flatMap((each) => [each.sent, each.arrived])), false);
+    this.middles = this.scene.middlesOf(new Set(cones.arrows.flatMap((each) => [each.sent, each.arrived])));
   }
 
   /**
@@ -133,11 +133,17 @@ export class Overlay {
       context.fillRect(from + 1, y, to - from - 2, high - 1);
     }
     context.globalAlpha = 1;
-    for (let at = cones.arrows.length - 1; at >= 0; at--) this._arrow(cones.arrows[at]);
+    const crowd = cones.arrows.length;
+    const faint = Math.max(0.1, Math.min(0.38, 40 / crowd));
+    for (let at = crowd - 1; at >= 0; at--) this._arrow(cones.arrows[at], faint, crowd < 150);
   }
 
-  /** @param {import("./arrows.js").Arrow} arrow */
-  _arrow(arrow) {
+  /**
+   * @param {import("./arrows.js").Arrow} arrow
+   * @param {number} faint how visible those are that are not in the straight line of causes
+   * @param {boolean} heads whether these have heads
+   */
+  _arrow(arrow, faint, heads) {
     const { scene, context, palette } = this;
     const yFrom = this.middles.get(arrow.sent) ?? -1;
     const yTo = this.middles.get(arrow.arrived) ?? -1;
@@ -148,14 +154,14 @@ export class Overlay {
     if (Math.max(x1, x2) < -20 || Math.min(x1, x2) > this.width + 20) return;
     if (Math.max(y1, y2) < -20 || Math.min(y1, y2) > height + 20) return;
     context.strokeStyle = context.fillStyle = arrow.isPast ? palette.past : palette.future;
-    context.globalAlpha = arrow.isDirect ? 1 : 0.38;
+    context.globalAlpha = arrow.isDirect ? 1 : faint;
     context.lineWidth = arrow.isDirect ? 1.75 : 1;
     const bend = Math.min(60, Math.abs(x2 - x1) / 2);
     context.beginPath();
     context.moveTo(x1, y1);
     context.bezierCurveTo(x1 + bend, y1, x2 - bend, y2, x2, y2);
     context.stroke();
-    this._head(x2, y2, bend > 6 ? 0 : Math.atan2(y2 - y1, x2 - x1));
+    if (heads || arrow.isDirect) this._head(x2, y2, bend > 6 ? 0 : Math.atan2(y2 - y1, x2 - x1));
     context.globalAlpha = 1;
   }
 

@@ -138,11 +138,12 @@ export class Scene {
   }
 
   /**
-   * The middle of a bar's track.
+   * The height of a bar.
    * @param {number} bar
+   * @param {number} [share] of its track: 0.5 is the middle
    * @returns {number} -1 if its agent isn't shown
    */
-  middleOfBar(bar) {
+  heightOf(bar, share = 0.5) {
     const { first, sorted } = this.lanes;
     if (!this._tracks) {
       this._tracks = new Uint32Array(this.bars.count).fill(0xffffffff);
@@ -151,17 +152,18 @@ export class Scene {
       }
     }
     const track = this._tracks[bar];
-    return track === 0xffffffff || track === undefined ? -1 : this.trackTop[track] + this.trackHeight[track] / 2;
+    return track === 0xffffffff || track === undefined ? -1 : this.trackTop[track] + this.trackHeight[track] * share;
   }
 
   /**
    * The heights of many events: of the effects that they end, else of the turns that they belong to.
    * @param {Iterable<number>} events their numbers
-   * @param {boolean} effects whether effects count
+   * @param {boolean} [along] for lines along bars, below their names; effects count, too
    * @returns {Map<number, number>} by number; -1 for those of agents that aren't shown
    */
-  middlesOf(events, effects) {
+  middlesOf(events, along = false) {
     const { run } = this;
+    const share = along ? 0.96 : 0.5;
     const { agent, step, turn } = run.events.columns;
     /** @type {Map<number, number[]>} */
     const turns = new Map();
@@ -173,17 +175,17 @@ export class Scene {
       found.set(event, this.middleOf(agent[event]));
       const key = agent[event] * 2 ** 32 + turn[event];
       turns.set(key, [...(turns.get(key) ?? []), event]);
-      if (effects) ends.set(agent[event] * 2 ** 32 + step[event], event);
+      if (along) ends.set(agent[event] * 2 ** 32 + step[event], event);
     }
     const { agent: turnAgent, turn: numbers } = run.turns.columns;
     for (let row = 0; row < this.bars.turns; row++) {
       if (numbers[row] === 0) continue;
-      for (const event of turns.get(turnAgent[row] * 2 ** 32 + numbers[row]) ?? []) found.set(event, this.middleOfBar(row));
+      for (const event of turns.get(turnAgent[row] * 2 ** 32 + numbers[row]) ?? []) found.set(event, this.heightOf(row, share));
     }
     const { agent: effectAgent, last_step: last } = run.effects.columns;
     for (let row = 0; ends.size > 0 && row < this.bars.count - this.bars.turns; row++) {
       const event = ends.get(effectAgent[row] * 2 ** 32 + last[row]);
-      if (event !== undefined) found.set(event, this.middleOfBar(this.bars.turns + row));
+      if (event !== undefined) found.set(event, this.heightOf(this.bars.turns + row, share));
     }
     return found;
   }
@@ -233,7 +235,7 @@ function foldIdle(run) {
     Math.max(1, run.duration * 0.015),
   );
   const idle = gaps.reduce((sum, gap) => sum + gap.to - gap.from, 0);
-  return new FoldMap(gaps, run.duration, Math.max(1, (run.duration - idle) * 0.012));
+  return new FoldMap(gaps, run.duration, Math.max(1, (run.duration - idle) * 0.025));
 }
 
 /**

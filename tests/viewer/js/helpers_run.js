@@ -1,0 +1,39 @@
+/** A small run with messages, effects and log lines: what the table's rows are tested with. */
+
+import { RunData } from "../../../agentmesh/viewer/static/data/run_data.js";
+
+/**
+ * @param {RunData} run
+ * @param {"events" | "messages" | "effects" | "logs" | "turns"} name
+ * @param {Record<string, number[]>} columns
+ */
+function put(run, name, columns) {
+  const rows = Object.values(columns)[0].length;
+  const made = Object.fromEntries(Object.entries(columns).map(([key, values]) => [key, Float64Array.from(values)]));
+  Object.assign(run[name], { rows, total: rows, columns: made, complete: true });
+}
+
+/** Two agents: the first asks the second, calls a model, and sends what never arrives. */
+export function tableRun() {
+  const agents = ["main/root", "Stock/main"].map((address, index) => ({ address, index }));
+  const run = new RunData(/** @type {any} */ ({ id: "r", duration_ns: 6e9, agents }));
+  run.dictionaries = {
+    handlers: ["", "reserve"], types: ["", "Reservation", "int"], effect_names: ["", "POST /v1", "tool search"],
+    models: ["", "sim-small"], texts: [""],
+  };
+  put(run, "events", {
+    agent: [0, 1, 0, 0, 1], step: [0, 0, 1, 2, 1], at: [0, 1e9, 3e9, 3.2e9, 5e9], kind: [0, 1, 2, 1, 3], cause: [-1, 0, 0, 1, 1], turn: [1, 1, 1, 1, 1],
+  });
+  put(run, "messages", {
+    src: [0, 1, 0], src_step: [0, 0, 2], dst: [1, 0, 1], dst_step: [0, 2, -1], kind: [1, 2, 0], type: [1, 2, 1], handler: [1, 0, 0],
+    sent: [0, 3e9, 5.5e9], delivered: [1e9, 3.2e9, NaN], begin: [1e9, NaN, NaN], end: [3e9, NaN, NaN], outcome: [1, 0, 0], turn: [1, 0, 0],
+    bytes: [214, 4, 8], cost: [0, 0, 0], tokens: [0, 0, 0],
+  });
+  put(run, "effects", {
+    agent: [0, 1], turn: [1, 1], first_step: [0, 0], last_step: [1, 1], begin: [0.5e9, 4.5e9], end: [3e9, 5e9], kind: [5, 1], name: [1, 2],
+    model: [1, 0], status: [1, 2], input_tokens: [100, 0], output_tokens: [20, 0], cost: [0.01, 0], request_bytes: [500, 100], result_bytes: [800, 0],
+  });
+  put(run, "logs", { agent: [1], step: [0], index: [1], at: [3.5e9], turn: [1], level: [1], text: [0] });
+  run.version = 1;
+  return run;
+}
