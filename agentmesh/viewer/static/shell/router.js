@@ -37,7 +37,7 @@ export function formatRoute(route) {
     .filter(([, value]) => value !== "")
     .map(([key, value]) => `${encode(key)}=${encode(value)}`)
     .join("&");
-  const [run, view] = [route.run ?? "", route.view].map((each) => encodeURIComponent(each.toWellFormed()));
+  const [run, view] = [route.run ?? "", route.view].map((each) => encodeURIComponent(wellFormed(each)));
   const path = route.run === null ? "#/" : `#/run/${run}/${view}`;
   return query ? `${path}?${query}` : path;
 }
@@ -47,7 +47,12 @@ export function formatRoute(route) {
  * @param {string} text
  */
 function encode(text) {
-  return encodeURIComponent(text.toWellFormed()).replace(/%(?:2F|40|3A|2C|24|5B|5D)/g, decodeURIComponent);
+  return encodeURIComponent(wellFormed(text)).replace(/%(?:2F|40|3A|2C|24|5B|5D)/g, decodeURIComponent);
+}
+
+/** Text without halves of surrogate pairs, which no address can have. @param {string} text */
+function wellFormed(text) {
+  return text.replace(/[\ud800-\udfff]/gu, "\ufffd");
 }
 
 /** @param {string} text */
