@@ -163,7 +163,7 @@ function edgeLabel(graph, layout, place, words, [x, y]) {
     "g",
     {
       class: `graph-label ${edge.failures ? "is-failed" : ""}`, "data-edge": layout.edges[place].edge, tabindex: 0, role: "button",
-      "aria-label": visible(`${edge.from} to ${edge.to}: ${many}, waits ${duration(edge.waited)}`),
+      "aria-label": visible(`${words}: ${edge.from} to ${edge.to}, ${many}, waited ${duration(edge.waited)}`),
     },
     svg("rect", { x: x - width / 2, y: y - LABEL / 2, width, height: LABEL, rx: 9 }),
     label,
@@ -191,11 +191,11 @@ function nodeBox(node, layout, measure, highest) {
     "g",
     {
       class: `graph-node ${node.failures ? "is-failed" : ""}`, "data-node": node.id, tabindex: 0, role: "button",
-      "aria-label": visible(`${node.id}: ${nodeText(node, measure)}, ${node.events} events${node.failures ? `, ${node.failures} failures` : ""}`),
+      "aria-label": `${title(node)} ${sub} ${nodeText(node, measure)}, ${node.events} events${node.failures ? `, ${node.failures} failures` : ""}`,
     },
     svg("rect", { class: "node-box", x, y, width: placed.width, height: placed.height, rx: 9 }),
-    line(brief(title(node), NAME_MAX), 13, 21, "node-title"),
-    line(brief(sub, NAME_MAX), 13, 38, "node-key"),
+    line(brief(title(node), NAME_MAX), 13, 21, "node-title"), document.createTextNode(" "),
+    line(brief(sub, NAME_MAX), 13, 38, "node-key"), document.createTextNode(" "),
     line(nodeText(node, measure), placed.width - 13, 38, "node-value", "end"),
     svg("rect", { class: "node-bar-ground", x: x + 13, y: y + placed.height - 9, width: placed.width - 26, height: 3, rx: 1.5 }),
     svg("rect", { class: "node-bar", x: x + 13, y: y + placed.height - 9, width: Math.max((placed.width - 26) * share, share ? 2 : 0), height: 3, rx: 1.5 }),

@@ -3,6 +3,7 @@
 import { button, fill, h, icon, told } from "../../shell/dom.js";
 import { countChanges } from "../../logic/json_tree.js";
 import { duration } from "../../logic/format.js";
+import { visible } from "../../logic/text.js";
 import { placeOf } from "../../logic/travel.js";
 import { Tree } from "../tree.js";
 import { Things } from "./things.js";
@@ -38,7 +39,7 @@ export class AgentCard {
       class: "icon small plain", title: "Over the whole width", "aria-pressed": "false",
     });
     const title = button(told(address), () => asks.follow(address), {
-      class: "link mono clip card-name", title: "Go to its latest event",
+      class: "link mono clip card-name", title: "Go to its latest event", "aria-label": `${visible(address)}: go to its latest event`,
     });
     this.element = h(
       "section",
