@@ -143,6 +143,8 @@ class App {
     if (route.run === null) return;
     fill(this.frame.view, stateMessage("Opening the run", "", { kind: "busy" }));
     this.loading = loadRun(this.api, route.run, () => this.grown());
+    // The view's modules come meanwhile; if they can't, mounting it will say so.
+    void viewNamed(route.view)?.load().catch(() => {});
   }
 
   /** A live run has more events, or another status. */
