@@ -1,6 +1,7 @@
 """What a host has to begin with: the program, the run's directory, and its own log."""
 
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 from agentmesh.host.entry import load
@@ -35,6 +36,8 @@ class Opened:
 
 def open_host(identity: Identity, plan: Plan) -> Opened:
     """Import the program, read what earlier lives left, and start this life's log."""
+    for name in plan.companions:
+        import_module(name).announce()
     program, _ = load(found_here(plan.entry))
     store = Store(plan.store)
     directory = store.attach(plan.run_id)

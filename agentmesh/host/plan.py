@@ -56,6 +56,9 @@ class Plan:
     """Regular expressions of secrets, beside the built-in ones."""
     drain_seconds: float = 5.0
     """How long messages still in flight may finish after the workflow has returned."""
+    companions: tuple[str, ...] = ()
+    """Modules that each process of the run imports before the program; they have a function
+    `announce`, which sees to libraries that the program may use."""
     started_at_ns: int = 0
     """When the run began, nanoseconds since the epoch; 0 for now."""
 

@@ -3,3 +3,7 @@
 The map: `runner` (`am.run`), `outcome` (how a run ended), `options` (what can be
 chosen), `runs` (opening and listing), `replaying` (replays of stored runs).
 """
+
+from agentmesh.telemetry import nesting
+
+nesting.announce()  # wherever cells run in this process, once somebody imports OpenTelemetry

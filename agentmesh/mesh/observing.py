@@ -11,9 +11,12 @@ import sys
 from agentmesh.fabric.jobs import submission
 from agentmesh.fabric.metrics import Metric, RayMetrics
 from agentmesh.mesh.options import RunOptions, wants_local
+from agentmesh.telemetry import nesting
 from agentmesh.telemetry.beside import Beside
 from agentmesh.telemetry.instruments import COUNTER, INSTRUMENTS, Change
 
+COMPANIONS = (nesting.__name__,)
+"""What each process of a run imports, too."""
 RAY_METRICS = "AGENTMESH_RAY_METRICS"
 _RAY_ADDRESS = "RAY_ADDRESS"
 

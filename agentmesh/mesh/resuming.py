@@ -24,6 +24,7 @@ from agentmesh.kernel.cell import RULES
 from agentmesh.mesh import environment
 from agentmesh.mesh.condition import is_over, refuse_ended
 from agentmesh.mesh.execution import LOCAL, Execution, Progress
+from agentmesh.mesh.observing import COMPANIONS
 from agentmesh.mesh.options import LOCAL_VARIABLE, RunOptions, store_location, wants_local
 from agentmesh.mesh.outcome import Outcome
 from agentmesh.mesh.replaying import entry_from
@@ -129,6 +130,7 @@ def plan_again(
         ),
         drain_seconds=info.drain_seconds,
         started_at_ns=info.created_at_ns,
+        companions=COMPANIONS,
     )
     return plan, workflow
 

@@ -17,6 +17,7 @@ from agentmesh.host.performers import Substitute
 from agentmesh.host.plan import Plan
 from agentmesh.mesh import environment
 from agentmesh.mesh.execution import Execution, Progress
+from agentmesh.mesh.observing import COMPANIONS
 from agentmesh.mesh.options import RunOptions, next_run_id, store_location, wants_local
 from agentmesh.mesh.outcome import Outcome
 from agentmesh.sdk import message as messages
@@ -26,12 +27,9 @@ from agentmesh.sdk.duration import Duration, seconds_of
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.ref import type_name
 from agentmesh.sdk.workflow import workflow_type_of
-from agentmesh.telemetry import nesting
 
 R = TypeVar("R")
 M = TypeVar("M", bound=Message)
-
-nesting.announce()  # wherever cells run, once somebody imports OpenTelemetry there
 
 
 def run(
@@ -139,6 +137,7 @@ def plan_for(workflow: AgentType, message: Message | None, options: RunOptions) 
         prices=prices.in_force(options.settings).as_json(),
         redact_patterns=options.redact,
         drain_seconds=options.drain_seconds,
+        companions=COMPANIONS,
     )
 
 
