@@ -41,6 +41,7 @@ _OTHERS = {
     kinds.STOP: "told to stop by {}",
     kinds.MONITOR: "{} wants to know when it stops",
     kinds.ESCALATE: "fails with {}",
+    kinds.EDIT: "given another state or code by {}",
 }
 _NEAR_STEPS = 64
 """Steps that are read on the way rather than looked up anew."""

@@ -29,6 +29,7 @@ from agentmesh.kernel.commands import (
 from agentmesh.kernel.envelope import (
     ASK,
     CHUNK,
+    EDIT,
     ESCALATE,
     FAIL,
     KIND_NAMES,
@@ -156,6 +157,8 @@ class Narrator:
             return "debug", f"{envelope.src} wants to know when it stops", None
         if envelope.kind == ESCALATE:
             return "error", f"fails with {envelope.src}", _Error(payload)
+        if envelope.kind == EDIT:
+            return "warning", f"has another {envelope.type} in this branch", payload
         if not envelope.handler:
             return "info", f"{envelope.src} no longer waits for its #{envelope.re}", None
         _remember(self._messages, (agent, envelope.id), (envelope, at))

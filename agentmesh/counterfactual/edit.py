@@ -6,13 +6,16 @@ plain data: whether there is such an event, and whether what is said fits it, sh
 is made (`edits`).
 """
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar
 
 from agentmesh.causality.references import Named
 from agentmesh.errors import UsageError
 from agentmesh.sdk import message as messages
+from agentmesh.sdk.agent import DEFINED
 from agentmesh.sdk.duration import Duration, seconds_of
 from agentmesh.sdk.message import Message
 
@@ -116,6 +119,35 @@ class Model(Edit):
     """Text of prompts, and what stands there instead."""
     agents: tuple[str, ...] = ()
     """Types or addresses of the agents whose calls are meant; all for none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State(Edit):
+    """Other values in the state of an agent, right after an event."""
+
+    kind: ClassVar[str] = "state"
+    agent: str = ""
+    """Its address."""
+    values: Mapping[str, Any]
+    """Attributes that differ, as JSON values."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code(Edit):
+    """Another code for the agents of a type, from an event on."""
+
+    kind: ClassVar[str] = "code"
+    agent: str = ""
+    """The type."""
+    name: str = ""
+    """The type whose code they have instead."""
+    file: str = ""
+    """Where that is, if not in the run's program."""
+
+    @property
+    def label(self) -> str:
+        """What it is called in the record."""
+        return f"{self.file}:{self.name}" if self.file else self.name
 
 
 def result(value: Any, event: Named | None = None) -> Edit:
@@ -225,6 +257,55 @@ def prompt(old: str, new: str, *, agents: Iterable[str] = ()) -> Edit:
     if not old:
         raise UsageError("A part of a prompt is replaced, and it is empty.", fix="Say which part.")
     return Model(parameters={}, replaced={old: new}, agents=_names(agents))
+
+
+def state(
+    agent: str, values: Mapping[str, Any] | None = None, event: Named | None = None, **more: Any
+) -> Edit:
+    """Let an agent's state have other values, right after an event.
+
+    Handlers that are under way see them, too. The state is what it is for everybody who looks at
+    the branch: the change is an event of its own there.
+
+    Args:
+        agent: Its address, `Type/key`.
+        values: Attributes, and what they are instead.
+        event: The event; the one at which the branch begins by default.
+        more: Attributes, too.
+    """
+    return State(event=event, agent=agent, values=_plain({**(values or {}), **more}))
+
+
+def code(agent: str, other: str | Path | type, event: Named | None = None) -> Edit:
+    """Let all agents of a type have another code, from an event on.
+
+    Each changes when no turn of its is open, and keeps the values of the attributes that the
+    other code knows.
+
+    Args:
+        agent: The type: its name.
+        other: What it is instead: an agent class, the name of one in the run's program, or a
+            Python file with one: `fixed.py` for the same name, or `fixed.py:Name`.
+        event: The event; the one at which the branch begins by default.
+
+    Raises:
+        UsageError: The class is no agent.
+    """
+    if isinstance(other, type):
+        made = next((one for one in DEFINED if one.target is other), None)
+        if made is None:
+            raise UsageError(
+                f"{other.__name__} is no agent.", fix="Decorate the class with @am.agent."
+            )
+        file = inspect.getsourcefile(other) or ""
+        return Code(event=event, agent=agent, name=made.name, file=file)
+    path, colon, name = str(other).rpartition(":")
+    if not colon:
+        path, name = (name, agent) if name.endswith(".py") else ("", name)
+    elif not path.endswith(".py"):
+        path, name = f"{path}:{name}", agent
+    file = str(Path(path).absolute()) if path else ""
+    return Code(event=event, agent=agent, name=name, file=file)
 
 
 def insert(to: str, handler: str, value: Message | Mapping[str, Any] | None = None) -> Edit:

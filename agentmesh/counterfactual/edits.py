@@ -13,8 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from agentmesh.causality.order import EventRef, RunOrder
 from agentmesh.causality.references import Named
+from agentmesh.counterfactual.amending import code_edit, state_edit
 from agentmesh.counterfactual.edit import (
     Ask,
+    Code,
     Content,
     Delay,
     Drop,
@@ -24,6 +26,7 @@ from agentmesh.counterfactual.edit import (
     Model,
     Reorder,
     Result,
+    State,
 )
 from agentmesh.counterfactual.record import key_of_envelope
 from agentmesh.errors import AgentMeshError, EffectError, InvalidMessageError, UsageError, describe
@@ -60,6 +63,16 @@ class Change:
     """The key of what has to happen before."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Amended:
+    """Another state or code."""
+
+    envelope: Envelope
+    """Says which; without a number."""
+    after: EventRef
+    """The event after which that is so."""
+
+
 @dataclass(kw_only=True)
 class Changes:
     """What all edits of a branch come to."""
@@ -70,6 +83,10 @@ class Changes:
     agents: set[str] = field(default_factory=set)
     """Agents that may be different from where the branch begins, whatever happens to them."""
     inserted: list[Envelope] = field(default_factory=list)
+    amended: list[Amended] = field(default_factory=list)
+    """Agents that are given another state."""
+    codes: dict[str, Amended] = field(default_factory=dict)
+    """By the type of agents, what other code they are given."""
     models: list[Model] = field(default_factory=list)
     """What is different about model calls."""
     names: list[str] = field(default_factory=list)
@@ -126,6 +143,9 @@ class Resolver:
         if isinstance(one, Model):
             self._add_model(one, begin)
             return
+        if isinstance(one, State | Code):
+            self._amend(one, begin)
+            return
         event = self._order.find(one.event) if one.event is not None else begin
         if event is None:
             raise UsageError(
@@ -146,6 +166,27 @@ class Resolver:
             envelope = step.event.envelope
             self._found.messages[-1] = envelope.id
             self._strike(key_of_envelope(envelope), event.address, one, envelope)
+
+    def _amend(self, one: State | Code, begin: EventRef | None) -> None:
+        """Note another state or code, from after an event on."""
+        event = self._order.find(one.event) if one.event is not None else begin
+        if event is None:
+            raise UsageError(
+                f"The {one.kind} of {one.agent} is changed, and nothing says when.",
+                fix="Say after which event: at='Writer/w1@118'; at=0 is the run's beginning.",
+            )
+        self._numbers.append(event.number + 1)
+        self._found.names.append(f"after {event}")
+        self._found.messages.append("")
+        if isinstance(one, State):
+            envelope = state_edit(self._program, self._order, event, one)
+            self._found.amended.append(Amended(envelope=envelope, after=event))
+            self._found.agents.add(one.agent)
+        else:
+            envelope = code_edit(self._program, one)
+            self._found.codes[one.agent] = Amended(envelope=envelope, after=event)
+            mine = (a for a in self._order.addresses if agent_type_of(a) == one.agent)
+            self._found.agents.update(mine)
 
     def _add_model(self, one: Model, begin: EventRef | None) -> None:
         if begin is None:

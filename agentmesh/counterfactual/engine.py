@@ -12,13 +12,15 @@ It reads no clock: times are the record's, or follow from them.
 
 import msgspec
 
-from agentmesh.causality.figures import Figures, add_tokens
+from agentmesh.causality.figures import Figures
 from agentmesh.causality.usage import Usage
 from agentmesh.counterfactual.answers import Answering, StoppedError
 from agentmesh.counterfactual.carrying import ANSWERS
 from agentmesh.counterfactual.edits import Changes
-from agentmesh.counterfactual.models import is_meant, rewriting
+from agentmesh.counterfactual.living import Living
+from agentmesh.counterfactual.models import is_meant
 from agentmesh.counterfactual.pending import (
+    AMEND,
     HOST,
     MESSAGE,
     NEVER,
@@ -28,24 +30,20 @@ from agentmesh.counterfactual.pending import (
     Item,
 )
 from agentmesh.counterfactual.player import Player
-from agentmesh.counterfactual.reaching import Reach
 from agentmesh.counterfactual.record import Parent
 from agentmesh.errors import AgentMeshError
 from agentmesh.host.ports import Journal
-from agentmesh.host.resident import STARTING, first_events
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel import events
-from agentmesh.kernel.endings import DEADLINE
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.events import Event
 from agentmesh.replay.driver import Replayer
-from agentmesh.simulation.sources import Asked, Outcome
 
 _ANSWERS = (kinds.REPLY, kinds.FAIL)
 
 
-class Engine(Reach):
+class Engine(Living):
     """Makes one branch.
 
     Args:
@@ -67,10 +65,15 @@ class Engine(Reach):
         journal: Journal,
         encoder: BodyEncoder,
     ) -> None:
-        super().__init__(parent, changes, replayer, journal, encoder)
-        self._answering = answering
+        super().__init__(
+            parent=parent,
+            changes=changes,
+            replayer=replayer,
+            answering=answering,
+            journal=journal,
+            encoder=encoder,
+        )
         self._drain_ns = int(parent.run.info.drain_seconds * 1e9)
-        self._stopping = False
         self._breaks: dict[str, int] = {}
         """Of a branch that broke off: how far agents had got that nobody looked at."""
 
@@ -87,6 +90,7 @@ class Engine(Reach):
                 self._start_at_cut()
                 self._begin()
                 self._insert()
+                self._amend()
                 self._let_happen()
                 self._stop()
             except (StoppedError, AgentMeshError):
@@ -223,9 +227,13 @@ class Engine(Reach):
 
     def _happen(self, item: Item) -> None:
         self._moment, self._rank = item.at, item.rank
-        if item.kind == WATCH:
+        if item.kind in (WATCH, AMEND):
             self._pending.take(item)
-            self._look_after(item)
+            if item.kind == WATCH:
+                self._look_after(item)
+            else:
+                self._now = max(self._now, item.at)
+                self._amend_now(item)
             return
         player = self._players.get(item.address)
         if player is None:
@@ -287,7 +295,7 @@ class Engine(Reach):
 
     def _is_recorded(self, player: Player, item: Item) -> bool:
         """Tell whether an event is just the one that the parent's agent had next."""
-        if item.recorded < player.next or item.edited:
+        if item.recorded < player.next or item.edited or self._is_to_change(player):
             return False
         if any(not self._begins(player, each) for each in range(player.next, item.recorded)):
             return False
@@ -331,104 +339,6 @@ class Engine(Reach):
             for command in step.commands:
                 self._recorded(player.address, step, command)
         self._expect(player)
-
-    # --- an agent that runs -----------------------------------------------------------------------
-
-    def _deliver(self, player: Player, item: Item) -> None:
-        envelope = item.envelope or self._recorded_envelope(player.address, item)
-        at = self._time(player, item)
-        if player.cell is None and player.next == 0:
-            if envelope.kind not in STARTING:
-                self.count.moot.append(envelope.id)
-                return
-            self._wake(player)
-            seed = self._parent.run.info.seed
-            for first in first_events(at, seed, envelope, None):
-                self._give(player, first)
-        self._wake(player)
-        self._give(player, events.Delivered(self._time(player, item), envelope))
-
-    def _time(self, player: Player, item: Item) -> int:
-        """Return when something happens to an agent, whose time never goes back."""
-        return max(item.at if item.at < NEVER else self._now, player.now)
-
-    def _strike(self, player: Player, item: Item) -> None:
-        """Let deadlines strike; what was recorded of a host is no concern of who runs."""
-        if item.recorded >= 0 or player.cell is None:
-            return
-        player.deadline = item.at
-        for message in player.cell.overdue(item.at):
-            self._give(player, events.Cancelled(self._time(player, item), message, DEADLINE))
-        self._await_deadline(player)
-
-    def _await_deadline(self, player: Player) -> None:
-        cell = player.cell
-        due = cell.next_deadline(player.deadline) if cell is not None and not cell.idle else 0
-        if due:
-            name = f"{player.address}!deadline"
-            self._pending.forget(name)
-            self._pending.add(Item(name, HOST, player.address, due, UNRECORDED))
-
-    def _give(self, player: Player, event: Event) -> None:
-        """Let an agent that runs handle an event."""
-        self._wake(player)
-        address, step, cell = player.address, player.next, player.wake()
-        self._journal.event(address, step, event)
-        issued = cell.handle(event)
-        self._journal.commands(address, step, issued)
-        self.count.cone[address] = self.count.cone.get(address, 0) + 1
-        player.has_had(event)
-        for command in issued:
-            self._issued(player.address, event.at, command)
-        if self._stopping:
-            return
-        if player.returns():
-            self.count.reconverged.append(f"{address}@{step}")
-            self._follow_again(player)
-        else:
-            self._await_deadline(player)
-
-    # --- effects ----------------------------------------------------------------------------------
-
-    def _end(self, player: Player, item: Item) -> None:
-        """Give an agent a timer, or the next piece of an effect, or its end."""
-        at, turn, n = self._time(player, item), item.turn, item.n
-        if item.kind == TIMER:
-            self._give(player, events.TimerFired(at, turn, n))
-            return
-        outcome = item.outcome
-        if outcome is None:
-            ended = item.ended
-            if ended is not None and ended.end is not None:
-                outcome = self._outcome(ended)
-            else:
-                outcome = self._performed(player, item, at)
-                item.ended = None
-            item.outcome = outcome
-        if item.part < len(outcome.pieces):
-            self._go_on(item, at)
-            self._give(player, events.EffectStreamed(at, turn, n, outcome.pieces[item.part]))
-        elif outcome.error:
-            self._give(player, events.EffectFailed(at, turn, n, outcome.error, outcome.note))
-        else:
-            self._give(player, events.EffectFinished(at, turn, n, outcome.result))
-
-    def _performed(self, player: Player, item: Item, at: int) -> Outcome:
-        assert item.command is not None
-        assert player.cell is not None
-        command, take = item.command, player.cell.take_performer
-        models = self._changes.models if item.rewritten else []
-        asked = Asked(
-            address=player.address,
-            command=command,
-            at=at,
-            seed=self._parent.run.info.seed,
-            performer=lambda: rewriting(take(command.turn, command.n), player.address, models),
-        )
-        outcome = self._answering.answer(asked)
-        self.count.effects_issued.append(f"{player.address} {command.kind} {command.name}")
-        add_tokens(self.count.spent, outcome.result)
-        return outcome
 
     # --- the end ----------------------------------------------------------------------------------
 

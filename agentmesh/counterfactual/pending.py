@@ -14,8 +14,9 @@ from agentmesh.kernel.commands import StartEffect
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.simulation.sources import Outcome
 
-MESSAGE, EFFECT, TIMER, HOST, WATCH = "message", "effect", "timer", "host", "watch"
-"""What an item is; a *watch* is no event, but the moment at which one should have happened."""
+MESSAGE, EFFECT, TIMER, HOST = "message", "effect", "timer", "host"
+WATCH, AMEND = "watch", "amend"
+"""No events: the moment at which one should have happened, or something is changed."""
 
 NEVER = 2**62
 """The time of what comes only when nothing else can."""
@@ -137,7 +138,7 @@ class Pending:
     def take(self, item: Item) -> None:
         """Let a thing happen: the one that `next` returned."""
         heapq.heappop(self._heap)
-        if item.kind == WATCH:
+        if item.kind in (WATCH, AMEND):
             return
         self._known.pop(item.key, None)
         if item.lane is not None:

@@ -42,6 +42,8 @@ class Player:
         """It itself; None while it follows the record."""
         self.is_sure = True
         """Whether it will send what its parent's sent: it follows, and is not behind."""
+        self.is_other = False
+        """Whether it has another code than its parent's."""
         self.lives: list[tuple[int, int]] = []
         """From which step to which it has run; the second is 0 as long as it does."""
         self.deadline = 0
@@ -161,7 +163,9 @@ class Player:
     def returns(self) -> bool:
         """Follow the record again if nothing is different any more; tell if it does."""
         cell = self.cell
-        if cell is None or not self._can_return or self._apart or not at_rest(cell):
+        if cell is None or not self._can_return or self._apart or self.is_other:
+            return False
+        if not at_rest(cell):
             return False
         try:
             twin = self._timeline_at_hand().goto(self.next - 1)

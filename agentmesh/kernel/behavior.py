@@ -37,6 +37,12 @@ class Behavior(Protocol):
         """Return the JSON of an instance's state, for `create`; raises if it can't be stored."""
         ...
 
+    def amended(
+        self, run: object, instance: object, envelope: Envelope
+    ) -> "tuple[Behavior, object]":
+        """Return what an agent is after an `EDIT`: its behaviour and its instance."""
+        ...
+
     def root(self, run: object) -> str:
         """Return the address of the workflow of the run that a cell was given."""
         ...

@@ -16,12 +16,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextvars import Context
 
-from agentmesh.errors import (
-    JournalVersionError,
-    RunawayTurnError,
-    describe,
-    traceback_of,
-)
+from agentmesh.errors import JournalVersionError, RunawayTurnError, describe, traceback_of
 from agentmesh.kernel import commands, endings, events, lifecycle, monitoring
 from agentmesh.kernel import envelope as kinds
 from agentmesh.kernel.behavior import Behavior
@@ -168,8 +163,15 @@ class Cell(Monitored):
         elif kind == kinds.STOP:
             self._move(lifecycle.ASKED_TO_STOP)
             self._settle()
+        elif kind == kinds.EDIT:
+            self._amend(envelope)
         else:
             self.on_notice(envelope)
+
+    def _amend(self, envelope: Envelope) -> None:
+        """Take another state or code: somebody asks what would have been."""
+        if self._broken is None:
+            self.behavior, self.instance = self.behavior.amended(self.run, self.instance, envelope)
 
     def _on_cancelled(self, event: events.Cancelled) -> None:
         self._end_message(event.message, event.reason)

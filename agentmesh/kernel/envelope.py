@@ -34,9 +34,14 @@ MONITOR = 9
 ESCALATE = 10
 """The sender, which the receiver had spawned, has failed for good: the payload says how."""
 
+EDIT = 11
+"""From outside: the agent has another state, or another code, from now on. Only branches have it;
+`type` says which of `EDITED` it is."""
+EDITED = STATE, CODE = "state", "code"
+
 KIND_NAMES = (
     *("tell", "ask", "reply", "fail", "chunk", "cancel", "spawn", "stop", "continue"),
-    *("monitor", "escalate"),
+    *("monitor", "escalate", "edit"),
 )
 STARTS_TURN = (TELL, ASK, CONTINUE)
 """Kinds that ask for a turn: each such message ends in exactly one terminal state."""
@@ -54,7 +59,7 @@ class Envelope(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The sender's counter: with `src` it names this message. Starts at 1."""
     dst: str
     """Address of the receiver."""
-    kind: Annotated[int, msgspec.Meta(ge=TELL, le=ESCALATE)]
+    kind: Annotated[int, msgspec.Meta(ge=TELL, le=EDIT)]
     """One of the constants above."""
     handler: str = ""
     """Name of the handler that is to run; empty for replies."""

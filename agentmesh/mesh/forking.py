@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from agentmesh.causality.references import Named
+from agentmesh.counterfactual.amending import codes_in
 from agentmesh.counterfactual.answers import FUNCTION, STOP, Answering, Answers, StoppedError
 from agentmesh.counterfactual.edit import Edit
 from agentmesh.counterfactual.edits import Changes, Resolver
@@ -126,7 +127,10 @@ class _Branch:
     def make(self, at: Named | None) -> Report:
         run = self._run
         replayer = replayer_of(run, self._redactor, run.program)
-        replayer.context = replaced(replayer.context, outside_id=self._id)
+        context = replayer.context
+        said = (one.as_json() for one in self._edits)
+        code = {**context.code, **codes_in(said, context.program)}
+        replayer.context = replaced(context, outside_id=self._id, code=code)
         order = run.order()
         changes = Resolver(run, order, replayer.context.program).resolve(self._edits, at)
         cut = order.cut(changes.kept) if changes.kept >= 0 else {}

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
+from agentmesh.counterfactual.amending import codes_in
 from agentmesh.errors import UnknownAgentError
 from agentmesh.host.entry import load
 from agentmesh.host.plan import ROOT_KEY, Entry
@@ -81,6 +82,7 @@ def replayer_of(
         redactor=redactor,
         root=address(run.info.workflow, ROOT_KEY),
         settings={name: str(value) for name, value in run.info.settings.items()},
+        code=codes_in(run.info.interventions, program),
     )
     return Replayer(run, context, BodyEncoder(redactor), today(run.info, program.module), policy)
 

@@ -57,7 +57,7 @@ def attributes(cell: Cell) -> list[str]:
 
 def take(cell: Cell, step: int) -> Rest | None:
     """Take a rest of a cell; None if it is not at rest, or its state can't be copied."""
-    if not at_rest(cell) or cell.state == lifecycle.STOPPED:
+    if not at_rest(cell) or cell.state == lifecycle.STOPPED or _is_other(cell):
         return None
     try:
         taken = snapshot(cell)
@@ -65,6 +65,11 @@ def take(cell: Cell, step: int) -> Rest | None:
         return Rest(step, taken, copy.deepcopy(values))
     except Exception:  # noqa: BLE001 - a value that can't be stored is no concern of a replay
         return None
+
+
+def _is_other(cell: Cell) -> bool:
+    """Tell whether a cell has another code than its address says."""
+    return isinstance(cell.behavior, AgentBehavior) and cell.behavior.is_other
 
 
 def made_of(rest: Rest, run: RunContext) -> Cell | None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from agentmesh.errors import InvalidMessageError, UnknownAgentError
 from agentmesh.kernel.behavior import Reply
 from agentmesh.kernel.cell import Cell
-from agentmesh.kernel.envelope import Envelope
+from agentmesh.kernel.envelope import STATE, Envelope
 from agentmesh.kernel.turn import Turn
 from agentmesh.sdk import message
 from agentmesh.sdk.accepting import accepted
@@ -24,7 +24,10 @@ _NO_REPLY: Reply = ("", b"null")
 class AgentBehavior:
     """Implements the kernel's `Behavior` for one agent type."""
 
-    __slots__ = ("_handlers", "agent_type", "concurrency", "mailbox", "overflow", "supervision")
+    __slots__ = (
+        *("_handlers", "agent_type", "concurrency", "is_other", "mailbox", "overflow"),
+        "supervision",
+    )
 
     def __init__(self, agent_type: AgentType) -> None:
         self.agent_type = agent_type
@@ -33,6 +36,8 @@ class AgentBehavior:
         self.overflow: str = agent_type.overflow
         self.supervision = agent_type.policy
         self._handlers = agent_type.handlers
+        self.is_other = False
+        """Whether it is another code than the agent was recorded with: see `amended`."""
 
     def create(self, state: bytes) -> object:
         """Make an instance; None for an agent that is a function."""
@@ -50,6 +55,30 @@ class AgentBehavior:
         """
         schema = self.agent_type.state
         return b"" if schema is None else schema.dump(instance)
+
+    def amended(
+        self, run: object, instance: object, envelope: Envelope
+    ) -> "tuple[AgentBehavior, object]":
+        """Return what an agent is with other values in its state, or with another code.
+
+        Another code has the values of all attributes that it knows, and its own defaults.
+
+        Raises:
+            StateError: The values do not fit.
+            UnknownAgentError: Nobody has that code here.
+        """
+        schema = self.agent_type.state
+        if envelope.type == STATE:
+            if schema is not None:
+                schema.amend(instance, envelope.payload)
+            return self, instance
+        behavior = AgentBehavior(cast("RunContext", run).code_named(envelope.handler))
+        behavior.is_other = True
+        known = behavior.agent_type.state
+        if schema is None or known is None:
+            return behavior, behavior.create(b"")
+        values = {name: getattr(instance, name) for name in schema.hints if name in known.hints}
+        return behavior, behavior.create(schema.encode(values))
 
     def root(self, run: object) -> str:
         """Return the address of the run's workflow."""

@@ -134,6 +134,23 @@ class RunContext:
     """Address of the workflow."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Recorded settings, such as the model and its base URL."""
+    code: Mapping[str, AgentType] = field(default_factory=dict)
+    """Agent types that agents of a branch were given, by the name they have in its record."""
     outside_id: str = ""
     """The run's name in the world outside, where that is another: a branch does what it does
     itself under its own name, and its handlers see that of the run it comes from."""
+
+    def code_named(self, name: str) -> AgentType:
+        """Return the other code of an agent of a branch.
+
+        Raises:
+            UnknownAgentError: It was not found when the branch was opened.
+        """
+        found = self.code.get(name)
+        if found is None:
+            raise UnknownAgentError(
+                f"The code {name!r}, which an agent of this branch was given, is not here.",
+                cause="Usually its file is on another machine, or was removed.",
+                fix="Bring it back: `run.json` says under `interventions` where it was.",
+            )
+        return found

@@ -54,6 +54,11 @@ class MissingAgent:
         del instance
         raise self._error
 
+    def amended(self, run: object, instance: object, envelope: Envelope) -> tuple[Behavior, object]:
+        """Never called: a cell that can't be created takes no other state."""
+        del run, instance, envelope
+        raise self._error
+
     def root(self, run: object) -> str:
         """Return the address of the run's workflow."""
         return cast("RunContext", run).root

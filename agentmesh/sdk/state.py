@@ -134,6 +134,42 @@ class StateSchema:
                 fix="Correct the annotation or the value.",
             ) from error
 
+    def amend(self, instance: object, values: bytes) -> None:
+        """Give some attributes of an instance other values.
+
+        Raises:
+            StateError: There is no such attribute, or a value does not fit its annotation.
+        """
+        for name, value in self.checked(values).items():
+            object.__setattr__(instance, name, value)
+
+    def checked(self, values: bytes) -> dict[str, object]:
+        """Return values of some attributes from their JSON.
+
+        Raises:
+            StateError: There is no such attribute, or a value does not fit its annotation.
+        """
+        found: dict[str, object] = {}
+        for name, value in json.loads(values).items():
+            if name not in self.hints:
+                raise StateError(
+                    f"{self.name} has no attribute {name!r}: its state is "
+                    f"{', '.join(self.hints) or 'empty'}.",
+                    cause="Only annotated attributes are state.",
+                    fix="Name one of these.",
+                )
+            try:
+                found[name] = message.decode(json.dumps(value).encode(), self.adapters[name])
+            except (ValidationError, ValueError) as error:
+                is_shown = isinstance(error, ValidationError)
+                detail = message.problems(error) if is_shown else str(error)  # type: ignore[arg-type]
+                raise StateError(
+                    f"{self.name}.{name} can't be {json.dumps(value)}: {detail}.",
+                    cause=f"It is annotated as {name_of(self.hints[name])}.",
+                    fix="Give a value that fits.",
+                ) from None
+        return found
+
     def guard(self, cls: type) -> None:
         """Make setting an undeclared attribute on instances an error."""
         allowed = frozenset(self.hints)

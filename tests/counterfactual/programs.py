@@ -135,3 +135,38 @@ async def questions() -> list[str]:
     """Ask twice, one after the other."""
     writer = am.ref(Writer)
     return [await writer.write(Question(text=text)) for text in ("one, brief", "two, brief")]
+
+
+@am.agent
+class Counter:
+    """Counts what it is told."""
+
+    total: int = 0
+    names: list[str] = []  # noqa: RUF012 - state of an agent: each has its own
+
+    @am.handler
+    async def add(self, bid: Bid) -> int:
+        """Add an amount, and ask outside what that comes to."""
+        self.total += bid.amount
+        self.names.append(bid.who)
+        return await compute("sum", [self.total])
+
+
+@am.agent
+class Doubler:
+    """Counts everything twice."""
+
+    total: int = 0
+
+    @am.handler
+    async def add(self, bid: Bid) -> int:
+        """Add twice the amount."""
+        self.total += 2 * bid.amount
+        return await compute("sum", [self.total])
+
+
+@am.workflow(deadline="1m")
+async def counting() -> list[int]:
+    """Count to six, one after the other, by two counters."""
+    counters = [am.ref(Counter, "a"), am.ref(Counter, "b")]
+    return [await counters[n % 2].add(Bid(who=str(n), amount=n)) for n in range(1, 7)]
