@@ -30,6 +30,8 @@ from agentmesh.journal.store import Store
 from agentmesh.telemetry import settings
 from agentmesh.telemetry.instruments import Change
 
+PRIORITY = "AGENTMESH_TELEMETRY_PRIORITY"
+"""Environment variable: `normal` to export at once, whatever that takes from the run."""
 END_SECONDS = 5.0
 """How long a process that ends waits for the last spans; they are sent without it, too."""
 _NICE = 19
@@ -70,6 +72,8 @@ class Beside:
         self._settled = threading.Event()
         self._trouble = ""
         self._done = self._finished = False
+        self.end_seconds = END_SECONDS
+        """How long somebody who is told of changes waits for the last of them."""
 
     def __enter__(self) -> Self:
         """Start the process, if it has anything to do."""
@@ -104,7 +108,7 @@ class Beside:
         with contextlib.suppress(OSError):
             process.stdin.close()
         if self._on_changes is not None:
-            self.wait(END_SECONDS)
+            self.wait(self.end_seconds)
         else:
             atexit.register(self.wait, END_SECONDS)
 
@@ -177,7 +181,8 @@ def main(arguments: list[str]) -> int:
         on_trouble=lambda why: _tell(trouble=why),
         on_changes=(lambda changes: _tell(changes=changes)) if "--changes" in flags else None,
     )
-    _step_back()
+    if os.environ.get(PRIORITY) != "normal":
+        _step_back()
     try:
         with Store(store).open_run(run_id) as run:
             Export(run.files, run.path, run.info, settings.read(), around).run()
