@@ -25,6 +25,7 @@ from agentmesh.errors import (
 from agentmesh.journal import strings
 
 JSON = "application/json"
+BINARY = "application/octet-stream"
 
 _STATUS: tuple[tuple[type[AgentMeshError], HTTPStatus], ...] = (
     (UnknownRunError, HTTPStatus.NOT_FOUND),

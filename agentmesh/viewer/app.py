@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from agentmesh.errors import AgentMeshError
 from agentmesh.viewer import asked, files
-from agentmesh.viewer.answers import Refusal, answer, failed
+from agentmesh.viewer.answers import BINARY, Refusal, answer, failed
 from agentmesh.viewer.catalogue import Catalogue, info_json, parents_of
 from agentmesh.viewer.comparing_routes import ComparingRoutes
 from agentmesh.viewer.desk import Desk, must_be
@@ -31,7 +31,6 @@ from agentmesh.viewer.routing import Answering, answering_with, in_thread
 from agentmesh.viewer.searches import Searches
 from agentmesh.viewer.tables import DICTIONARIES, TABLES
 
-BINARY = "application/octet-stream"
 ROWS_MAX = 250_000
 _ROWS = 100_000
 _PREVIEWS_MAX = 500

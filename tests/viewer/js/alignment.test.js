@@ -61,6 +61,13 @@ test("the same identity of another agent is another event", () => {
   assert.deepEqual([...alignRuns(one, other).kinds], [ONLY]);
 });
 
+test("an identity is one among those of its agent: all agents begin alike", () => {
+  const make = (/** @type {number[]} */ agent) => ({
+    agents: ["a", "b"], agent, identity: [7, 7], content: [1, 1], doings: [1, 1],
+  });
+  assert.deepEqual([...alignRuns(make([0, 1]), make([1, 0])).partner], [1, 0]);
+});
+
 test("every event of both runs is in exactly one row", () => {
   let seed = 11;
   const chance = (/** @type {number} */ below) => {

@@ -72,17 +72,20 @@ function partners(one, other) {
   const agentOf = new Map(other.agents.map((address, index) => [address, index]));
   const sameAgent = Int32Array.from(one.agents, (address) => agentOf.get(address) ?? -1);
   const partner = new Int32Array(one.agent.length).fill(-1);
-  /** @type {Map<number | bigint, number>} */
-  const known = new Map();
+  // An identity is one among those of its agent: every agent begins alike.
+  const known = other.agents.map(() => /** @type {Map<number | bigint, number>} */ (new Map()));
   // A branch begins as its parent: what stands at the same place is looked at first.
   const shared = sharedBeginning(one, other, sameAgent);
   for (let event = 0; event < shared; event++) partner[event] = event;
-  for (let event = shared; event < other.agent.length; event++) known.set(other.identity[event], event);
+  for (let event = shared; event < other.agent.length; event++) {
+    known[other.agent[event]].set(other.identity[event], event);
+  }
   for (let event = shared; event < one.agent.length; event++) {
-    const found = known.get(one.identity[event]);
-    if (found !== undefined && other.agent[found] === sameAgent[one.agent[event]]) {
+    const its = known[sameAgent[one.agent[event]]];
+    const found = its?.get(one.identity[event]);
+    if (its && found !== undefined) {
       partner[event] = found;
-      known.delete(one.identity[event]);
+      its.delete(one.identity[event]);
     }
   }
   return partner;

@@ -3,6 +3,7 @@
 import { fill, h, stateMessage, told } from "../shell/dom.js";
 import { isAbort } from "../data/api.js";
 import { moment, size } from "../logic/format.js";
+import { attributionSection } from "./findings/attribution.js";
 import { experimentSection } from "./findings/experiment.js";
 import { racesSection } from "./findings/races.js";
 import { Tree } from "./tree.js";
@@ -12,6 +13,7 @@ import { Tree } from "./tree.js";
 /** @type {Record<string, {title: string, show: (context: Context, found: any) => import("../shell/dom.js").Child}>} */
 const KINDS = {
   races: { title: "Races", show: racesSection },
+  attribution: { title: "What to blame", show: attributionSection },
   experiment: { title: "Experiment", show: (_, found) => experimentSection(found) },
 };
 

@@ -2,10 +2,10 @@
 
 import { h, svg, told } from "../../shell/dom.js";
 import { cost, count, duration, plural, significant } from "../../logic/format.js";
+import { interval } from "./interval.js";
 
 /** @type {Record<string, string>} */
 const TONES = { better: "good", worse: "bad", equivalent: "info" };
-const PLOT = { width: 220, height: 22 };
 const SERIES = { width: 560, height: 150, left: 44, bottom: 20 };
 
 /** @param {any} found */
@@ -46,7 +46,7 @@ function armRow(found, arm, low, high) {
   return h("tr", null,
     h("td", null, h("b", null, told(arm.name)), isBaseline && h("span", { class: "badge" }, "baseline"), arm.name === found.control && h("span", { class: "badge" }, "A/A control"), arm.dominated_by && h("span", { class: "badge" }, "dominated by ", told(arm.dominated_by))),
     h("td", { class: "number" }, significant(arm.mean, 3), arm.failed ? h("span", { class: "bad-text" }, ` (${plural(arm.failed, "failure")})`) : null),
-    h("td", null, interval(arm, low, high)),
+    h("td", null, interval({ low: arm.low, high: arm.high, middle: arm.mean }, [low, high])),
     h("td", { class: "number" }, against ? [sign(against.difference), h("span", { class: "muted" }, ` [${sign(against.low)}, ${sign(against.high)}]`)] : ""),
     h("td", null, against ? h("span", { class: `pill ${TONES[against.verdict] ?? ""}`, title: against.rule ?? "" }, told(against.verdict)) : ""),
     h("td", { class: "number" }, cost(arm.usd)),
@@ -57,20 +57,6 @@ function armRow(found, arm, low, high) {
 /** @param {number} value */
 function sign(value) {
   return `${value > 0 ? "+" : value < 0 ? "−" : ""}${significant(Math.abs(value), 3)}`;
-}
-
-/**
- * @param {any} arm
- * @param {number} low
- * @param {number} high
- */
-function interval(arm, low, high) {
-  const x = (/** @type {number} */ value) => 6 + ((value - low) / (high - low)) * (PLOT.width - 12);
-  const y = PLOT.height / 2;
-  return svg("svg", { class: "interval", width: PLOT.width, height: PLOT.height, role: "img", "aria-label": `between ${significant(arm.low, 3)} and ${significant(arm.high, 3)}` },
-    svg("line", { class: "interval-axis", x1: 6, x2: PLOT.width - 6, y1: y, y2: y }),
-    svg("line", { class: "interval-bar", x1: x(arm.low), x2: x(arm.high), y1: y, y2: y }),
-    svg("circle", { class: "interval-mean", cx: x(arm.mean), cy: y, r: 4 }));
 }
 
 /**
