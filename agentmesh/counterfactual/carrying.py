@@ -8,6 +8,7 @@ import msgspec
 
 from agentmesh.causality.figures import add_tokens
 from agentmesh.counterfactual.edits import Change, Changes
+from agentmesh.counterfactual.faulting import faulted
 from agentmesh.counterfactual.models import rewritten
 from agentmesh.counterfactual.pending import (
     EFFECT,
@@ -58,8 +59,7 @@ class Carrier:
         self.count = Count()
         self._parent = parent
         self._changes = changes
-        self._journal = journal
-        self._encoder = encoder
+        self._journal, self._encoder = journal, encoder
         self._pending = Pending()
         self._players: dict[str, Player] = {}
         """The agents that a change has come near; all others are as they were."""
@@ -199,7 +199,7 @@ class Carrier:
         self._add_message(item)
 
     def _come_near(self, address: str) -> Player:
-        """Look at an agent from now on: it is reached by what its parent's was not."""
+        """Look at an agent from now on."""
         raise NotImplementedError
 
     def _add_message(self, item: Item) -> None:
@@ -315,8 +315,12 @@ class Carrier:
             item.at, item.begun = item.at + late, item.begun + late
             if change.again:
                 item.ended = None
-            if change.outcome is not None:
-                item.outcome, item.ended = change.outcome, None
+            outcome = change.outcome
+            if change.fault:
+                record, seed = self._parent.record(item.address), self._parent.run.info.seed
+                outcome = faulted(item, change.fault, record, seed, self._outcome)
+            if outcome is not None:
+                item.outcome, item.ended = outcome, None
                 self.count.effects_edited += 1
         if item.ended is not None:
             self._save(item.ended)

@@ -18,6 +18,10 @@ from agentmesh.sdk import message as messages
 from agentmesh.sdk.agent import DEFINED
 from agentmesh.sdk.duration import Duration, seconds_of
 from agentmesh.sdk.message import Message
+from agentmesh.simulation.faults import FAIL, LIMITED, MALFORMED, STALE, TRUNCATE
+
+FAULTS = (FAIL, LIMITED, TRUNCATE, MALFORMED, STALE)
+"""What can go wrong with an effect."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +54,15 @@ class Ask(Edit):
     """An effect is asked for again, although its answer is on record."""
 
     kind: ClassVar[str] = "ask_again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault(Edit):
+    """An effect that goes wrong."""
+
+    kind: ClassVar[str] = "fault"
+    how: str = ""
+    """One of `FAULTS`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +191,26 @@ def ask_again(event: Named | None = None) -> Edit:
         event: The event at which the effect ended, or one at which a single effect began.
     """
     return Ask(event=event)
+
+
+def fault(how: str, event: Named | None = None) -> Edit:
+    """Let an effect go wrong, as its provider or the network would.
+
+    Args:
+        how: `fail` (an error of the server), `429` (too many requests), `truncate` (the connection
+            closes before the answer is complete), `malformed` (the answer is cut, and looks
+            complete) or `stale` (the answer to an earlier one of the same name).
+        event: The event at which the effect ended, or one at which a single effect began.
+
+    Raises:
+        UsageError: There is no such fault.
+    """
+    if how not in FAULTS:
+        raise UsageError(
+            f"{how!r} is no fault of an effect.",
+            fix=f"Use one of {', '.join(FAULTS)}; what is slow is `delay`.",
+        )
+    return Fault(event=event, how=how)
 
 
 def message(

@@ -22,6 +22,7 @@ from agentmesh.counterfactual.edit import (
     Drop,
     Duplicate,
     Edit,
+    Fault,
     Insert,
     Model,
     Reorder,
@@ -56,6 +57,8 @@ class Change:
     payload: bytes | None = None
     outcome: Outcome | None = None
     again: bool = False
+    fault: str = ""
+    """What goes wrong with an effect."""
     lost: bool = False
     twice: bool = False
     late_ns: int = 0
@@ -156,7 +159,7 @@ class Resolver:
         self._found.names.append(str(event))
         self._found.messages.append("")
         step = next(self._run.steps(event.address, start=event.step))
-        if isinstance(one, Result | Ask) or (
+        if isinstance(one, Result | Ask | Fault) or (
             isinstance(one, Delay) and isinstance(step.event, _ENDS)
         ):
             self._strike(self._effect(event, step), event.address, one, None)
@@ -204,6 +207,8 @@ class Resolver:
             change.outcome = _outcome(one)
         elif isinstance(one, Ask):
             change.again = True
+        elif isinstance(one, Fault):
+            change.fault = one.how
         elif isinstance(one, Delay):
             change.late_ns += int(one.seconds * 1e9)
         elif isinstance(one, Drop):

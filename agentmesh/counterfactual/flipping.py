@@ -45,8 +45,10 @@ class Race:
     """Agents that end in another state, or sent something else."""
     executed: int = 0
     """Events that were handled again."""
+    issued: int = 0
+    """Effects that the run had no answer for."""
     calls: int = 0
-    """Effects that the run had no answer for, and that went by the policy."""
+    """Those of them that went by the policy."""
 
     @property
     def option(self) -> str:
@@ -69,6 +71,7 @@ class Race:
             "differs": self.differs[:_SHOWN_MAX],
             "fork": self.option,
             "executed": self.executed,
+            "issued": self.issued,
             "calls": self.calls,
         }
 
@@ -89,7 +92,7 @@ def flip(trials: Trials, pair: RacingPair, fails: Judge) -> Race:
     except UsageError as error:
         return Race(pair=pair, label=UNRESOLVED, why=error.what)
     race = Race(pair=pair, label=UNRESOLVED, status=trial.status)
-    race.executed, race.calls = trial.executed, trial.calls
+    race.executed, race.issued, race.calls = trial.executed, len(trial.issued), trial.calls
     race.differs = sorted({*trial.states, *trial.acts})
     if trial.stopped:
         race.why = trial.stopped

@@ -43,6 +43,10 @@ class Report:
     """Effects that the parent had no answer for, and that went by the policy."""
     tokens_saved: int = 0
     """Of the model calls that were not made again."""
+    usd_saved: float | None = None
+    """What they had cost, by the prices of the parent's time; None if that is not known."""
+    usd_spent: float | None = None
+    """What the model calls cost that were made; None if that is not known."""
     seconds_saved: float = 0.0
     """How long the effects took in the parent that were not performed again, added up."""
     tokens_spent: int = 0

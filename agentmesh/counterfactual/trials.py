@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentmesh.causality.references import Named
 from agentmesh.counterfactual.answers import StoppedError
 from agentmesh.counterfactual.edit import Edit
 from agentmesh.counterfactual.edits import Changes, Resolver
 from agentmesh.counterfactual.engine import Engine
 from agentmesh.counterfactual.known import KnownFirst
+from agentmesh.counterfactual.pending import NEVER, UNRECORDED, Item
 from agentmesh.counterfactual.player import Player
 from agentmesh.counterfactual.record import Ledger, Parent, thing
 from agentmesh.errors import AgentMeshError, DivergenceError
@@ -100,14 +102,15 @@ class Trials:
         self.encoder = encoder
         self._lasts: dict[str, bytes] = {}
 
-    def resolve(self, edits: Sequence[Edit]) -> Changes:
+    def resolve(self, edits: Sequence[Edit], at: Named | None = None) -> Changes:
         """Return what edits come to; errors are those of `Resolver`."""
-        return Resolver(self.run, self.order, self.replayer.context.program).resolve(edits, None)
+        return Resolver(self.run, self.order, self.replayer.context.program).resolve(edits, at)
 
     def make(
         self,
         edits: Sequence[Edit],
         *,
+        at: Named | None = None,
         flipped: tuple[str, str] | None = None,
         answers: KnownFirst | None = None,
     ) -> Trial:
@@ -115,6 +118,7 @@ class Trials:
 
         Args:
             edits: What is different.
+            at: The event at which it begins; the first that is changed by default.
             flipped: References to two events of one agent that are to change places.
             answers: Of effects, in this trial only.
 
@@ -122,15 +126,15 @@ class Trials:
             UsageError: An edit is about something that is not there.
             DivergenceError: The program is not what it was when the run was recorded.
         """
-        changes = self.resolve(edits)
+        changes = self.resolve(edits, at)
         cut = self.order.cut(changes.kept) if changes.kept >= 0 else {}
         seen, answering = _Seen(), answers or self.answers
         before = answering.calls
-        engine = Engine(
+        engine = _Engine(
             parent=Parent(self.ledger, cut),
             changes=changes,
             replayer=self.replayer,
-            answering=answering,  # type: ignore[arg-type]  # it answers
+            answering=answering,
             journal=seen,
             encoder=self.encoder,
         )
@@ -246,6 +250,18 @@ def _dumped(cell: Cell) -> bytes:
 
 def _value(data: bytes) -> Any:
     return json.loads(data) if data else None
+
+
+class _Engine(Engine):
+    """An engine in which an effect that never ended comes at once when it is asked for again."""
+
+    def _add_changed(self, item: Item, *, is_new: bool = True) -> None:
+        change = self._changes.by_key.get(item.key)
+        if change is not None and change.again and item.at >= NEVER:
+            item.at, item.rank = self._now, UNRECORDED
+        elif change is not None and change.late_ns < 0:
+            change.late_ns = max(change.late_ns, self._now - item.at)
+        super()._add_changed(item, is_new=is_new)
 
 
 class _Seen:

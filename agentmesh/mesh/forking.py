@@ -6,7 +6,7 @@ that it ended; what happens in it is the engine's business.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace as replaced
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from agentmesh.counterfactual.answers import FUNCTION, STOP, Answering, Answers,
 from agentmesh.counterfactual.edit import Edit
 from agentmesh.counterfactual.edits import Changes, Resolver
 from agentmesh.counterfactual.engine import Engine
+from agentmesh.counterfactual.known import answered_first
 from agentmesh.counterfactual.record import Parent
 from agentmesh.counterfactual.report import Report
+from agentmesh.effects.prices import recorded
 from agentmesh.errors import AgentMeshError, RunFailedError, UsageError, describe
 from agentmesh.journal import strings
 from agentmesh.journal.branching import link_blobs, seal_branch
@@ -42,6 +44,7 @@ def fork(
     edit: Edit | Iterable[Edit] = (),
     policy: str | None = None,
     answers: Answers | None = None,
+    known: Sequence[str | Path] = (),
     irreversible: bool = False,
     store: str | None = None,
     program: str | Path | None = None,
@@ -63,6 +66,7 @@ def fork(
             of the same kind and name, `function` asks `answers`.
         answers: Values, errors or functions by the name of the tool; or a function of what is
             asked. Implies the policy `function`.
+        known: Further runs whose answers count before the policy: their ids.
         irreversible: Whether effects that are not idempotent may be performed for the branch.
         store: Where the parent is, and the branch will be.
         program: The program's file, when it is not where it ran.
@@ -89,7 +93,8 @@ def fork(
     try:
         _check(opened, at, edits)
         chosen = policy or (FUNCTION if answers is not None else STOP)
-        answering = Answering(chosen, opened, answers, irreversible=irreversible)
+        then = Answering(chosen, opened, answers, irreversible=irreversible)
+        answering = answered_first(opened.store, known, then)
         branch = _Branch(opened, edits, answering, run_id or new_run_id())
         return branch.make(at)
     finally:
@@ -254,6 +259,8 @@ class _Branch:
             effects_edited=count.effects_edited,
             effects_issued=count.effects_issued,
             tokens_saved=saved.input_tokens + saved.output_tokens,
+            usd_saved=recorded(info.prices).total(saved.usage).usd,
+            usd_spent=recorded(info.prices).total(count.spent.usage).usd,
             seconds_saved=saved.seconds,
             tokens_spent=count.spent.input_tokens + count.spent.output_tokens,
             reconverged=count.reconverged,

@@ -11,6 +11,21 @@ from agentmesh.cli import app as cli
 from tests.counterfactual import programs
 
 
+CLOSED = """
+import agentmesh as am
+from tests.counterfactual.programs import Bid
+
+
+@am.agent
+class Auction:
+    sold_to: str = ""
+
+    @am.handler
+    async def offer(self, bid: Bid) -> str:
+        return "closed"
+"""
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one run: two bid, and the first gets it."""
@@ -66,3 +81,27 @@ def test_what_makes_no_sense_is_refused(store: Path, words: list[str], problem: 
     done = fork(store, *words)
     assert done.exit_code == 2
     assert problem in " ".join(done.output.split())
+
+
+def test_states_codes_and_faults_can_be_said(store: Path, tmp_path: Path) -> None:
+    """Another buyer, another auction, a payment that fails."""
+    sold = fork(store, "--at", "Bidder/Ann@2", "--set", 'Bidder/Ann.nothing="Zoe"')
+    assert sold.exit_code == 2
+    assert "has no attribute 'nothing'" in " ".join(sold.output.split())
+    failed = fork(store, "--fault", "Auction/a@2=429")
+    assert failed.exit_code == 0
+    assert "429 Rate limit reached" in failed.output
+    code = tmp_path / "fixed.py"
+    code.write_text(CLOSED)
+    closed = fork(store, "--at", "0", "--code", f"Auction={code}", "--json")
+    assert json.loads(closed.stdout)["result"] == {"Ann": "closed", "Bernd": "closed"}
+
+
+def test_edits_of_model_calls_are_edits(store: Path) -> None:
+    """Where no model is asked, they change nothing."""
+    words = ["--model", "Bidder=sim-large", "--parameter", "temperature=0", "--prompt", "a=b"]
+    done = fork(store, "--at", "0", *words, "--json")
+    said = json.loads(done.stdout)
+    assert [each["edit"] for each in said["edits"]] == ["model", "model", "model"]
+    assert said["edits"][0]["agents"] == ["Bidder"]
+    assert (said["executed"], said["changed"]) == (0, False)

@@ -170,3 +170,20 @@ async def counting() -> list[int]:
     """Count to six, one after the other, by two counters."""
     counters = [am.ref(Counter, "a"), am.ref(Counter, "b")]
     return [await counters[n % 2].add(Bid(who=str(n), amount=n)) for n in range(1, 7)]
+
+
+@am.tool
+async def warm_ups() -> int:
+    """Look up how many there are to be."""
+    return 0
+
+
+@am.workflow(deadline="1m")
+async def chores() -> list[int]:
+    """Ask outside how many to warm up, then ask three, each twice."""
+    for number in range(await warm_ups()):
+        await am.ref(Node, f"warm{number}").work(Inputs(kind="sum", values=[number]))
+    return [
+        await am.ref(Node, f"n{number % 3}").work(Inputs(kind="sum", values=[number]))
+        for number in range(6)
+    ]

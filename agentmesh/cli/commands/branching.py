@@ -49,6 +49,35 @@ InsertOption = Annotated[
     _many("--insert", "AGENT.HANDLER=JSON", "A message that nobody sent: Shop/a.buy={...}."),
 ]
 
+FaultOption = Annotated[
+    Texts,
+    _many(
+        "--fault",
+        "EVENT=HOW",
+        "The effect that ended there goes wrong: fail, 429, truncate, malformed or stale.",
+    ),
+]
+SetOption = Annotated[
+    Texts,
+    _many("--set", "AGENT.NAME=JSON", "An attribute of an agent, after --at: Counter/a.total=50."),
+]
+CodeOption = Annotated[
+    Texts,
+    _many("--code", "TYPE=FILE", "Agents of a type have another code after --at: Writer=new.py."),
+]
+ModelOption = Annotated[
+    Texts,
+    _many("--model", "[TYPE=]NAME", "Model calls after --at ask this model."),
+]
+ParameterOption = Annotated[
+    Texts,
+    _many("--parameter", "NAME=JSON", "Model calls after --at have it: temperature=0."),
+]
+PromptOption = Annotated[
+    Texts,
+    _many("--prompt", "OLD=NEW", "Prompts after --at have other words."),
+]
+
 
 def fork(
     *,
@@ -70,6 +99,12 @@ def fork(
     delay: DelayOption = None,
     reorder: ReorderOption = None,
     insert: InsertOption = None,
+    fault: FaultOption = None,
+    set_: SetOption = None,
+    code: CodeOption = None,
+    model: ModelOption = None,
+    parameter: ParameterOption = None,
+    prompt: PromptOption = None,
     policy: Annotated[
         Misses,
         typer.Option(
@@ -77,6 +112,12 @@ def fork(
             "draw from its answers of the same kind and name."
         ),
     ] = Misses.stop,
+    known: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RUN", help="A further run whose answers count before the policy. Repeatable."
+        ),
+    ] = None,
     irreversible: Annotated[
         bool,
         typer.Option("--irreversible", help="Also perform what is declared idempotent=False."),
@@ -93,7 +134,7 @@ def fork(
 
     An event is AGENT@STEP, as in Writer/w1@118, or its number.
     """
-    from agentmesh.cli import fork_command
+    from agentmesh.cli import fork_command, fork_edits
 
     said = {
         "result": result,
@@ -105,11 +146,18 @@ def fork(
         "delay": delay,
         "reorder": reorder,
         "insert": insert,
+        "fault": fault,
+        "set": set_,
+        "code": code,
+        "model": model,
+        "parameter": parameter,
+        "prompt": prompt,
     }
     wanted = fork_command.Wanted(
         at=at,
-        edits=fork_command.edits_of({name: each or [] for name, each in said.items()}),
+        edits=fork_edits.edits_of({name: each or [] for name, each in said.items()}),
         policy=policy.value,
+        known=known or [],
         irreversible=irreversible,
         program=program,
         run_id=id_,
