@@ -79,6 +79,10 @@ class Line:
     """What `am.log` was given."""
     error: Any = None
     """As `errors.describe` wrote it, as a value; its text is in `text`."""
+    turn: int = 0
+    """Number of the turn that it belongs to; 0 where the record does not say."""
+    message: str = ""
+    """Id of the message that it is about; empty for none."""
 
 
 class Narrator:
@@ -108,6 +112,8 @@ class Narrator:
             detail=found if wrong is None else None,
             fields=fields,
             error=None if wrong is None else wrong.value,
+            turn=getattr(record.body, "turn", 0),
+            message=_message_of(record.address, record.body),
         )
 
     def _words(
@@ -187,6 +193,14 @@ class Narrator:
         if isinstance(event, EffectFailed):
             return "error", f"{name} failed after {after}", _Error(opened(event.error))
         return "info", f"{name} finished in {after}", opened(event.result)
+
+
+def _message_of(agent: str, body: EventRecord | CommandRecord) -> str:
+    if isinstance(body, Delivered):
+        return body.envelope.id
+    if isinstance(body, Sent):
+        return f"{agent}#{body.n}"
+    return body.message if isinstance(body, FinishTurn | Cancelled) else ""
 
 
 def _remember(known: OrderedDict[Any, Any], key: object, value: object) -> None:

@@ -23,6 +23,7 @@ from agentmesh.journal.run_info import RUNNING
 from agentmesh.journal.store import Store
 from agentmesh.mesh.condition import condition_of
 from agentmesh.mesh.options import store_location
+from agentmesh.telemetry import ids
 
 if TYPE_CHECKING:
     from structlog.dev import ConsoleRenderer
@@ -154,6 +155,15 @@ class JsonPrinter(Printer):
         from structlog.processors import JSONRenderer
 
         self._renderer = JSONRenderer(ensure_ascii=False)
+        self._run = ""
+
+    def measure(self, run: Run) -> None:
+        """Note which run it is."""
+        self._run = run.id
+
+    def _span(self, line: Line) -> str | None:
+        """Return the id of the turn's span, as `agentmesh export otlp` sends it."""
+        return ids.turn_span(self._run, line.agent, line.turn).hex() if line.turn else None
 
     def text(self, line: Line) -> str:
         """Return a line as JSON."""
@@ -161,7 +171,12 @@ class JsonPrinter(Printer):
             "time": iso(line.at_ns),
             "at_ns": line.at_ns,
             "level": line.level,
+            "run": self._run,
             "agent": line.agent,
+            "turn": line.turn or None,
+            "message": line.message or None,
+            "trace_id": ids.trace_id(self._run).hex(),
+            "span_id": self._span(line),
             "step": line.step,
             "index": line.index,
             "kind": line.kind,

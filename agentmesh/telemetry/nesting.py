@@ -17,6 +17,7 @@ import asyncio
 import functools
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, cast
 
@@ -85,30 +86,73 @@ def _outside(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-def _here() -> Any:
-    """Return a context with the span of the turn or effect that runs here; None for none."""
-    if "opentelemetry.trace" not in sys.modules:
-        return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where code runs: in a turn, or in a tool that one has called.
+
+    Attributes:
+        run: The run's id, as the world outside knows it.
+        agent: Address of the agent.
+        span_id: Of the turn, or of the tool's effect.
+        turn: Number of the turn; 0 in a tool.
+        message: Id of the message that the turn is for; empty in a tool.
+        replayed: Whether it has happened before.
+    """
+
+    run: str
+    agent: str
+    span_id: bytes
+    turn: int = 0
+    message: str = ""
+    replayed: bool = False
+
+    def as_fields(self) -> dict[str, Any]:
+        """Return what a log line says of it."""
+        found: dict[str, Any] = {"run": self.run, "agent": self.agent}
+        if self.turn:
+            found |= {"turn": self.turn, "message": self.message}
+        found |= {"trace_id": ids.trace_id(self.run).hex(), "span_id": self.span_id.hex()}
+        return {**found, "replayed": True} if self.replayed else found
+
+
+def place_here() -> Place | None:
+    """Return where the calling code runs; None outside of runs."""
     loop = asyncio._get_running_loop()
     if isinstance(loop, AgentLoop):
-        return _of_turn(cast("Cell", loop.owner))
+        return _turn_of(cast("Cell", loop.owner))
     scope = tool_scope._CURRENT.get(None)  # noqa: SLF001 - asking for it must not fail
     if scope is None or not scope.context.run_id:
         return None
     known = scope.context
     span = ids.effect_span_of(known.idempotency_key)
-    return _context(ids.trace_id(known.run_id), span, sampled=True)
+    return Place(run=known.run_id, agent=known.agent, span_id=span)
 
 
-def _of_turn(cell: Cell) -> Any:
+def _turn_of(cell: Cell) -> Place | None:
     turn = cell.turn_here()
     run = getattr(cell, "run", None)
     if turn is None or run is None:
         return None
     known = run_of(cell)
     name = known.outside_id or known.run_id
-    span = ids.turn_span(name, cell.address, turn.number)
-    return _context(ids.trace_id(name), span, sampled=cell.recorded is None)
+    return Place(
+        run=name,
+        agent=cell.address,
+        span_id=ids.turn_span(name, cell.address, turn.number),
+        turn=turn.number,
+        message=turn.envelope.id,
+        replayed=cell.recorded is not None,
+    )
+
+
+def _here() -> Any:
+    """Return a context with the span of the turn or effect that runs here; None for none."""
+    if "opentelemetry.trace" not in sys.modules:
+        return None
+    place = place_here()
+    if place is None:
+        return None
+    return _context(ids.trace_id(place.run), place.span_id, sampled=not place.replayed)
 
 
 def _context(trace_id: bytes, span_id: bytes, *, sampled: bool) -> Any:
