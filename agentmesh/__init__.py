@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from agentmesh.mesh.runner import run
     from agentmesh.mesh.runs import open_run, runs
     from agentmesh.mesh.sharing import export_run, import_run
+    from agentmesh.telemetry.logs import configure_logging
 
 __version__ = "0.1.0"
 
@@ -160,6 +161,7 @@ __all__ = [
     "audit_run",
     "changed",
     "check",
+    "configure_logging",
     "context",
     "continue_with",
     "diff",
@@ -208,6 +210,7 @@ _LATER = {
     "arm": "mesh.experiment.arms",
     "audit_run": "mesh.auditing",
     "check": "mesh.checking",
+    "configure_logging": "telemetry.logs",
     "diff": "mesh.comparing",
     "edit": "counterfactual",
     "experiment": "mesh.experiment.planning",

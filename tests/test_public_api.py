@@ -66,6 +66,7 @@ PUBLIC = [
     "audit_run",
     "changed",
     "check",
+    "configure_logging",
     "context",
     "continue_with",
     "diff",
