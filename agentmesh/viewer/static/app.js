@@ -136,6 +136,7 @@ class App {
     void this.loading.then((run) => run?.close(), () => {});
     this.run = null;
     this.store.set({ selected: -1, hovered: -1 });
+    this.frame.tell([], []);
     this.frame.show(route, false);
     fill(this.frame.notices);
     document.title = route.run === null ? "Runs · agentmesh" : `${route.run} · agentmesh`;

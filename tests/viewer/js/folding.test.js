@@ -70,6 +70,9 @@ test("what fitted fits still when the run has grown", () => {
   view.show(50, 60);
   view.resize(300);
   assert.deepEqual([view.from, view.to], [50, 60]);
+  view.show(290, 301);
+  view.resize(350);
+  assert.deepEqual([view.from, view.to], [340, 351]);
 });
 
 test("a place is brought into view without zooming", () => {

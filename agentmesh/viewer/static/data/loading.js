@@ -6,7 +6,7 @@
  */
 
 import { ApiError, isAbort } from "./api.js";
-import { decode, Table } from "./columns.js";
+import { decode } from "./columns.js";
 import { RunData, TABLES } from "./run_data.js";
 
 /** @typedef {import("./api.js").Api} Api */
@@ -51,6 +51,8 @@ class Reading {
     const info = await this._ask("");
     /** @type {RunData} */
     this.run = new RunData(info, () => this.abort.abort());
+    /** What is read into: the run, or what will take the place of its tables. */
+    this.target = this.run;
     await Promise.all([this._page("turns", FIRST_PAGE), this._page("effects", FIRST_PAGE)]);
   }
 
@@ -77,13 +79,14 @@ class Reading {
       }),
     );
     this._stale = false;
+    if (this.target !== this.run) this._replace();
     this.run.complete = TABLES.every((name) => this.run[name].complete);
     this._tell();
   }
 
   /** @param {TableName} name */
   async _readTable(name) {
-    const table = this.run[name];
+    const table = this.target[name];
     if (table.complete && table.rows > 0 && !this._stale) return;
     for (;;) {
       const before = table.rows;
@@ -100,7 +103,7 @@ class Reading {
    * @param {number} limit
    */
   async _page(name, limit) {
-    const { run } = this;
+    const run = this.target;
     const table = run[name];
     const query = { since: table.rows, seen: table.seen, limit, generation: run.info.generation };
     const { bytes } = await this.api.bytes(this.id, `columns/${name}`, query, this._options());
@@ -115,7 +118,7 @@ class Reading {
   }
 
   async _waitForMore() {
-    const asked = { wait: WAIT_SECONDS, generation: this.run.info.generation, seen: this.seen };
+    const asked = { wait: WAIT_SECONDS, seen: this.seen };
     const live = await this._ask("live", asked);
     if (live === null) return;
     this.seen = live.version;
@@ -141,9 +144,8 @@ class Reading {
       error instanceof Error && (error.name === "GenerationError" || error.message === "GenerationError");
     run.problem = stale ? null : /** @type {Error} */ (error);
     if (stale) {
-      run.info = await this._ask("");
-      for (const name of TABLES) run[name] = new Table();
-      run.version++;
+      // What is shown stays until all of the new record is here.
+      this.target = new RunData(await this._ask(""));
       return true;
     }
     this._tell();
@@ -152,8 +154,18 @@ class Reading {
     return !this.abort.signal.aborted;
   }
 
+  /** The record has changed under us: its new tables take the place of the old ones. */
+  _replace() {
+    const { run, target } = this;
+    for (const name of TABLES) run[name] = target[name];
+    run.dictionaries = target.dictionaries;
+    run.info = target.info;
+    run.version++;
+    this.target = run;
+  }
+
   _tell() {
-    if (!this.abort.signal.aborted) this.onGrowth();
+    if (!this.abort.signal.aborted && this.target === this.run) this.onGrowth();
   }
 
   /**

@@ -2,6 +2,8 @@
 
 import { KINDS } from "./bars.js";
 
+const TIMER = KINDS.indexOf("timer");
+
 /**
  * @param {import("./bars.js").Bars} bars
  * @param {number} total length of the axis
@@ -17,8 +19,8 @@ export function activity(bars, total, columns) {
     const to = Math.max(from, Math.min(columns - 1e-9, bars.end[bar] * scale));
     const kind = bars.kind[bar];
     if (kind === 7 || kind === 9) failed[Math.floor(to)] = 1;
-    // Turns wait for their effects most of the time: these say what goes on.
-    if (bar < bars.turns || !(to >= from)) continue;
+    // Turns wait for their effects most of the time, and sleeps are nothing: effects say what goes on.
+    if (bar < bars.turns || kind === TIMER || !(to >= from)) continue;
     spread(busy, slope, kind * columns, kind * (columns + 1), from, Math.max(to, from + 0.02));
   }
   for (let kind = 0; kind < KINDS.length; kind++) {

@@ -131,3 +131,12 @@ export function since(ns, total) {
   const start = total < 3600e9 ? "" : `${hours}:`;
   return `${sign}${start}${two(minutes)}:${two(seconds % 60)}.${three(Math.floor(rest / 1e3))}`;
 }
+
+/**
+ * An effect's name without its kind, which is told beside it: `search` of `tool search`.
+ * @param {string} name
+ * @param {string} kind
+ */
+export function effectName(name, kind) {
+  return name.startsWith(`${kind} `) ? name.slice(kind.length + 1) : name;
+}

@@ -77,10 +77,10 @@ export class Viewport {
    */
   resize(total) {
     const fit = this.isFit;
-    const share = total / this.total;
+    const by = this.to >= this.total ? Math.max(0, total - this.total) : 0;
     this.total = Math.max(total, 1);
-    this.least = Math.min(this.total, this.least);
-    if (fit || !Number.isFinite(share)) this.fit();
-    else this.show(this.from, this.to);
+    this.least = Math.min(this.total, 1);
+    if (fit) this.fit();
+    else this.show(this.from + by, this.to + by);
   }
 }

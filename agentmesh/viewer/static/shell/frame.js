@@ -20,8 +20,9 @@ export class Frame {
     this._onPanel = asks.onPanel;
     this.notices = h("div", { class: "notices" });
     this.view = h("main", { class: "view-place", id: "main", tabIndex: -1 });
-    this.panel = h("aside", { class: "panel", "aria-label": "Selected event" });
-    this._splitter = makeSplitter(this.view, this.panel);
+    this.panel = h("div", { class: "panel" });
+    this._aside = h("aside", { class: "panel-place", "aria-label": "Selected event" },
+      makeSplitter(this.view, this.panel), this.panel);
     this.workspace = h("div", { class: "workspace" }, this.view);
     const theme = button(icon(THEME_ICONS[chosenTheme()] ?? "system"), () => {
       const next = nextTheme();
@@ -37,8 +38,8 @@ export class Frame {
       this._title,
       this._facts,
       h("div", { class: "spacer" }),
-      button([icon("search"), "Go to ", h("kbd", null, "K")], asks.onGoto, {
-        class: "plain", "aria-label": "Go to an event, an agent or a view (Ctrl K)",
+      button([icon("search"), "Go to", h("kbd", { "aria-hidden": "true" }, "K")], asks.onGoto, {
+        class: "plain", title: "Go to an event, an agent or a view (Ctrl K)",
       }),
       theme,
       button(icon("help"), asks.onHelp, { class: "icon plain", title: "Keyboard (?)" }),
@@ -59,6 +60,7 @@ export class Frame {
   show(route, withPanel) {
     this._tabs.hidden = route.run === null;
     if (route.run === null) this.tell([], []);
+    else if (!this._title.firstChild) this.tell(runTitle(route.run, null), []);
     const event = route.params.event ?? "";
     fill(
       this._tabs,
@@ -77,11 +79,8 @@ export class Frame {
         }),
     );
     this.workspace.classList.toggle("with-panel", withPanel);
-    if (withPanel) this.workspace.append(this._splitter, this.panel);
-    else {
-      this._splitter.remove();
-      this.panel.remove();
-    }
+    if (withPanel) this.workspace.append(this._aside);
+    else this._aside.remove();
   }
 
   /**

@@ -16,6 +16,7 @@ import { tableKeys } from "./table/keys.js";
 /** @typedef {import("../logic/rows.js").Sort} Sort */
 
 const ROW_HEIGHT = 30;
+const HEAD_HEIGHT = 31;
 const TYPING_MS = 120;
 const REBUILD_MS = 1500;
 
@@ -39,6 +40,8 @@ export class MessageTable {
     this.sort = sortOf(context.params());
     this.query = context.params().q ?? "";
     this._frame = 0;
+    /** Whether the selected row is to be brought into view as soon as it is here. */
+    this._toReveal = false;
     this._builtAt = performance.now();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this._later = undefined;
@@ -54,7 +57,7 @@ export class MessageTable {
     });
     this.dom.field.value = this.query;
     this._watch = new ResizeObserver(() => this.resize());
-    this._watch.observe(this.dom.body);
+    this._watch.observe(this.dom.grid);
     context.bindKeys(tableKeys(this));
     this.resize();
     this.filter();
@@ -133,10 +136,12 @@ export class MessageTable {
     const wait = this.context.run.complete ? 0 : this._builtAt + REBUILD_MS - performance.now();
     clearTimeout(this._later);
     this._later = setTimeout(() => {
+      const atEnd = this.scrolling.top > 0 && this.scrolling.top >= this.scrolling.last - ROW_HEIGHT;
       this.rows = makeRows(this.context.run);
       this._builtAt = performance.now();
       this.previews.clear();
       this.filter();
+      if (atEnd && this.context.run.info.growing) this.scrolling.moveTo(this.scrolling.last);
     }, Math.max(0, wait));
   }
 
@@ -150,7 +155,11 @@ export class MessageTable {
     const event = this.context.selected();
     if (event < 0) this.active = -1;
     else if (this._eventAt(this.active) !== event) this.active = this._find(event);
-    if (reveal && this.active >= 0) this.scrolling.reveal(this.active, 3);
+    this._toReveal ||= reveal;
+    if (this._toReveal && this.active >= 0) {
+      this.scrolling.reveal(this.active, 3);
+      this._toReveal = false;
+    }
     this.draw();
   }
 
@@ -188,9 +197,8 @@ export class MessageTable {
   // --- drawing ---
 
   resize() {
-    this.scrolling.view = this.dom.body.clientHeight;
-    const bar = this.dom.body.offsetWidth - this.dom.body.clientWidth;
-    setVars(this.dom.root, { "--rows-height": `${this.scrolling.height}px`, "--scrollbar": `${bar}px` });
+    this.scrolling.view = this.dom.grid.clientHeight - HEAD_HEIGHT;
+    setVars(this.dom.root, { "--rows-height": `${this.scrolling.height}px` });
     this.draw();
   }
 
@@ -203,7 +211,7 @@ export class MessageTable {
 
   _draw() {
     const { scrolling, dom } = this;
-    if (Math.abs(dom.body.scrollTop - scrolling.bar) > 1) dom.body.scrollTop = scrolling.bar;
+    if (Math.abs(dom.grid.scrollTop - scrolling.bar) > 1) dom.grid.scrollTop = scrolling.bar;
     const { first, last } = scrolling.range;
     this.previews.begin();
     const made = [];

@@ -146,7 +146,7 @@ export function commandsView(context, event, open) {
       h("li", null,
         h("span", { class: `kind ${commandTone(each.kind)}` }, h("span", { class: "hidden-text" }, each.kind)),
         h("span", { class: "clip", title: each.what }, told(each.what)),
-        each.payload && button(size(each.payload.bytes), () => open(each), { class: "small plain", title: "Show what it carries", "aria-label": `Payload of ${each.what}` }),
+        each.payload && button(size(each.payload.bytes), () => open(each), { class: "small plain", title: "Show what it carries" }),
         each.link && anchor(context, each.link)))),
   );
 }

@@ -16,7 +16,7 @@ export function runRow({ run, depth, forks }, { active, folded, now, longest, fo
   const href = formatRoute({ run: run.id, view: "timeline", params: {} });
   const bar = h("span", { class: "took-bar", "aria-hidden": "true" });
   const ns = run.duration_ns ?? (run.status === "running" ? (now - run.started_ms) * 1e6 : NaN);
-  setVars(bar, { "--share": String(Number.isNaN(ns) ? 0 : Math.max(0.004, ns / longest)) });
+  setVars(bar, { "--share": String(Number.isNaN(ns) ? 0 : Math.min(1, Math.max(0.004, ns / longest))) });
   const name = h(
     "div",
     { class: "cell r-run", role: "gridcell" },

@@ -1,7 +1,7 @@
 /** What is in a row of the table. */
 
 import { EFFECT_KINDS, EFFECT_STATUS, LEVELS, MESSAGE_KINDS, OUTCOMES } from "../../data/run_data.js";
-import { cost, duration, shortCount, since, size } from "../../logic/format.js";
+import { cost, duration, effectName, shortCount, since, size } from "../../logic/format.js";
 import { visible } from "../../logic/text.js";
 import { EFFECT, MESSAGE, timeOf } from "../../logic/rows.js";
 import { h, told } from "../../shell/dom.js";
@@ -105,7 +105,7 @@ function effect(run, row) {
   return {
     kind, tone: c.status[row] === 2 ? "failed" : kind,
     title: visible(run.address(c.agent[row])), who: told(run.address(c.agent[row])),
-    what: model || run.word("effect_names", c.name[row]),
+    what: model || effectName(run.word("effect_names", c.name[row]), kind),
     took: c.end[row] - c.begin[row], wait: NaN,
     tokens: c.input_tokens[row] + c.output_tokens[row], cost: c.cost[row],
     bytes: c.request_bytes[row] + c.result_bytes[row],

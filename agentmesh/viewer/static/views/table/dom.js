@@ -21,17 +21,21 @@ export function makeTableDom(root, asks) {
     h("div", { class: `cell c-${id}`, role: "columnheader", "data-sort": sort },
       sort ? button(title, () => asks.sort(sort), { class: "plain small" }) : title));
   const rows = h("div", { class: "rows", role: "rowgroup" });
-  const body = h("div", { class: "table-body", role: "presentation" }, h("div", { class: "table-tall", role: "presentation" }, rows));
   const none = h("div", { class: "table-none", hidden: true });
-  const grid = h("div", { class: "grid", role: "grid", tabIndex: 0, "aria-label": "Messages, effects and log lines", "aria-colcount": COLUMNS.length },
-    h("div", { class: "table-head", role: "rowgroup" }, h("div", { class: "row", role: "row", "aria-rowindex": 1 }, heads)), body);
+  // The grid scrolls by itself, under its sticky head: what has the focus is what moves.
+  const grid = h(
+    "div",
+    { class: "grid", role: "grid", tabIndex: 0, "aria-label": "Messages, effects and log lines", "aria-colcount": COLUMNS.length },
+    h("div", { class: "table-head", role: "rowgroup" }, h("div", { class: "row", role: "row", "aria-rowindex": 1 }, heads)),
+    h("div", { class: "table-tall", role: "presentation" }, rows),
+  );
   fill(root,
     h("div", { class: "toolbar table-bar" },
       h("div", { class: "filter" }, field, mistakes), told,
       button("Syntax", openSyntax, { class: "plain small" })),
     h("div", { class: "table-place" }, grid, none));
-  body.addEventListener("scroll", () => asks.scroll(body.scrollTop));
-  body.addEventListener("wheel", (event) => {
+  grid.addEventListener("scroll", () => asks.scroll(grid.scrollTop));
+  grid.addEventListener("wheel", (event) => {
     const by = event.deltaMode === 1 ? event.deltaY * 30 : event.deltaY;
     if (!event.ctrlKey && asks.wheel(by)) event.preventDefault();
   }, { passive: false });
@@ -39,7 +43,7 @@ export function makeTableDom(root, asks) {
     const row = event.target instanceof Element ? event.target.closest("[data-at]") : null;
     if (row instanceof HTMLElement) asks.point(Number(row.dataset.at));
   });
-  return { root, field, mistakes, told, heads, rows, body, none, grid };
+  return { root, field, mistakes, told, heads, rows, none, grid };
 }
 
 /**

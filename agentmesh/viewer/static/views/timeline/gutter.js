@@ -96,7 +96,7 @@ export class Gutter {
     const more = found.length - MIRRORED;
     fill(
       this.mirror,
-      h("h3", null, title),
+      h("p", null, title),
       h("ul", null, found.slice(0, MIRRORED).map((bar) =>
         h("li", null, button(sentence(scene, bar), () => select(bar), { tabIndex: -1 })))),
       more > 0 && h("p", null, `${plural(more, "more bar")}: zoom in, or use the table of events.`),

@@ -1,5 +1,7 @@
 /** Draws the bars of the lanes that are in view: narrow ones as pixels, wide ones with edges and names. */
 
+import { EFFECT_KINDS } from "../../data/run_data.js";
+import { effectName } from "../../logic/format.js";
 import { fillLine, makeLine, putLine } from "../../logic/raster.js";
 import { visible } from "../../logic/text.js";
 
@@ -219,5 +221,6 @@ export function labelOf(scene, bar) {
   }
   const row = bar - bars.turns;
   const model = run.word("models", run.effects.column("model")[row]);
-  return visible(model || run.word("effect_names", run.effects.column("name")[row]));
+  const kind = EFFECT_KINDS[run.effects.column("kind")[row]];
+  return visible(model || effectName(run.word("effect_names", run.effects.column("name")[row]), kind));
 }
