@@ -102,7 +102,7 @@ if TYPE_CHECKING:
     from agentmesh.mesh.experiment.planning import Experiment, experiment
     from agentmesh.mesh.experiment.report import ExperimentReport
     from agentmesh.mesh.failing import Ending
-    from agentmesh.mesh.finding import races
+    from agentmesh.mesh.finding import attribute, races
     from agentmesh.mesh.forking import fork
     from agentmesh.mesh.replaying import replay_run
     from agentmesh.mesh.resuming import resume
@@ -158,6 +158,7 @@ __all__ = [
     "WorkCancelledError",
     "agent",
     "arm",
+    "attribute",
     "audit_run",
     "changed",
     "check",
@@ -208,6 +209,7 @@ _LATER = {
     "ExperimentReport": "mesh.experiment.report",
     "Sample": "mesh.experiment.arms",
     "arm": "mesh.experiment.arms",
+    "attribute": "mesh.finding",
     "audit_run": "mesh.auditing",
     "check": "mesh.checking",
     "configure_logging": "telemetry.logs",

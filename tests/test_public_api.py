@@ -63,6 +63,7 @@ PUBLIC = [
     "WorkCancelledError",
     "agent",
     "arm",
+    "attribute",
     "audit_run",
     "changed",
     "check",

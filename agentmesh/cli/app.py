@@ -113,7 +113,7 @@ PANELS: dict[str, list[Callable[..., int]]] = {
         travelling.waits,
         travelling.search,
     ],
-    "What if": [branching.fork, finding.races, experimenting.experiment],
+    "What if": [branching.fork, finding.races, finding.why_failed, experimenting.experiment],
     "Compare and check": [testing.check, testing.diff, testing.lint],
     "Share": [sharing.import_],
 }

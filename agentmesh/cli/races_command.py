@@ -136,7 +136,8 @@ def _show(found: Races, wanted: Wanted, store: str | None) -> None:
             )
         )
         command = f"agentmesh fork {found.run_id}{store_words(store)} {race.option}"
-        terminal.show(terminal.styled(command + _policy_words(wanted)))
+        more = _policy_words(wanted) if race.issued else ""
+        terminal.show(terminal.styled(command + more))
     if not wanted.explores and found.pairs:
         terminal.hint(
             f"\nagentmesh races {found.run_id}{store_words(store)} --explore searches further"
@@ -144,7 +145,8 @@ def _show(found: Races, wanted: Wanted, store: str | None) -> None:
 
 
 def _policy_words(wanted: Wanted) -> str:
-    return "" if wanted.policy == "stop" else f" --policy {wanted.policy}"
+    policy = "" if wanted.policy == "stop" else f" --policy {wanted.policy}"
+    return policy + "".join(f" --known {shlex.quote(each)}" for each in wanted.known)
 
 
 def _show_table(found: Races) -> None:
@@ -204,8 +206,6 @@ def _show_explored(found: "Explored", wanted: Wanted, store: str | None) -> None
     words = ["agentmesh", "races", found.run_id]
     if wanted.failed:
         words += ["--failed", wanted.failed]
-    for each in wanted.known:
-        words += ["--known", each]
     words += ["--schedule", found.case]
     terminal.show(
         terminal.styled(f"{shlex.join(words)}{store_words(store)}{_policy_words(wanted)}")

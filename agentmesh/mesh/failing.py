@@ -89,6 +89,12 @@ class Failing:
             self._function = _imported(self.text) or _Asked(self.text)
 
     @property
+    def about_answer(self) -> bool:
+        """Whether all it asks about is in what the workflow answered."""
+        asked = self._function
+        return isinstance(asked, _Asked) and asked.about_answer
+
+    @property
     def travels(self) -> bool:
         """Whether it can be handed to another process."""
         return not callable(self.given)
@@ -121,6 +127,7 @@ class _Asked:
 
     def __init__(self, text: str) -> None:
         self._expression = Expression(_about_run(text))
+        self.about_answer = all(each == (_RUN, None) for each in self._expression.agents)
 
     def __call__(self, ending: Ending) -> bool:
         agents = self._expression.agents

@@ -8,7 +8,6 @@ import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from agentmesh.causality.order import RunOrder
 from agentmesh.causality.races import RacingPair, racing_pairs, spread
 from agentmesh.counterfactual.answers import FUNCTION, STOP, Answering, Answers
 from agentmesh.counterfactual.flipping import LABELS, Race, flip
-from agentmesh.counterfactual.known import Known, KnownFirst
+from agentmesh.counterfactual.known import answered_first
 from agentmesh.counterfactual.record import Ledger
 from agentmesh.counterfactual.trials import Trial, Trials
 from agentmesh.errors import UsageError
@@ -220,9 +219,7 @@ class Flipper:
         redactor = subject.store.redactor_for(run.info)
         replayer = replayer_of(run, redactor, how.program)
         answering = Answering(how.policy, run, answers, irreversible=how.irreversible)
-        with ExitStack() as stack:
-            known = [stack.enter_context(subject.store.open_run(each)) for each in how.known]
-            self.answers = KnownFirst(Known(known), answering)
+        self.answers = answered_first(subject.store, how.known, answering)
         self.trials = Trials(run, subject.ledger, replayer, BodyEncoder(redactor), self.answers)
         self._addresses = run.addresses()
 

@@ -23,6 +23,7 @@ NAMES = (
     "timetravel",
     "simulation",
     "zoo",
+    "attribution",
 )
 
 

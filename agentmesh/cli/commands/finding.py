@@ -109,3 +109,45 @@ def races(
         program=program,
     )
     return races_command.races(run, wanted, store=store, as_json=json)
+
+
+def why_failed(
+    *,
+    run: OfRunArgument,
+    failed: FailedOption = None,
+    passing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RUN", help="A run that went well: its answers are tried first. Repeatable."
+        ),
+    ] = None,
+    policy: PolicyOption = Misses.stop,
+    irreversible: IrreversibleOption = False,
+    samples: Annotated[
+        int, typer.Option(min=1, help="How often one suspect is tried, at most.")
+    ] = 8,
+    calls: Annotated[
+        int, typer.Option(min=0, help="Effects that may be asked for, altogether.")
+    ] = 500,
+    seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="Look no longer.")] = 120.0,
+    program: ProgramOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Find what a run failed because of, by trying what else could have been.
+
+    Exit code 1 if nothing is found.
+    """
+    from agentmesh.cli import why_failed_command
+
+    wanted = why_failed_command.Wanted(
+        failed=failed,
+        passing=passing or [],
+        policy=policy.value,
+        irreversible=irreversible,
+        samples=samples,
+        calls=calls,
+        seconds=seconds,
+        program=program,
+    )
+    return why_failed_command.why_failed(run, wanted, store=store, as_json=json)
