@@ -14,9 +14,9 @@ so on; and what its own agent took in next, which met the state that the event l
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from agentmesh.causality.graph import Cone, Graph
 from agentmesh.causality.index import NOBODY
@@ -28,6 +28,8 @@ EVENTS_MAX = 20
 """Events of a tree, unless told otherwise."""
 WIDTH_MAX = 3
 """Earlier, or later, events of an agent that are shown at one event."""
+LOOK_BACK = 1_000
+"""How many earlier events of its agent an event is held against."""
 
 CAUSE, BEFORE, EFFECT, AFTER = "came from", "before it", "led to", "after it"
 """How an event of a tree has to do with the one above it."""
@@ -95,7 +97,25 @@ class Tree:
             waiting += [(child, node.event) for child in reversed(node.children)]
 
 
-def why(run: Run, graph: Graph, event: EventRef, limit: int = EVENTS_MAX) -> Tree:
+class Telling(Protocol):
+    """Puts events into words."""
+
+    def read(self, events: Iterable[EventRef]) -> None:
+        """Get ready to tell about some events."""
+
+    def summary(self, event: EventRef) -> Summary:
+        """Put an event into words."""
+
+
+def why(
+    run: Run,
+    graph: Graph,
+    event: EventRef,
+    limit: int = EVENTS_MAX,
+    *,
+    teller: Telling | None = None,
+    look_back: int = LOOK_BACK,
+) -> Tree:
     """Return what an event came from, the latest first.
 
     Args:
@@ -103,11 +123,21 @@ def why(run: Run, graph: Graph, event: EventRef, limit: int = EVENTS_MAX) -> Tre
         graph: What causes what in it.
         event: The event.
         limit: How many events at most.
+        teller: Puts events into words; reads them in the run by default.
+        look_back: How many earlier events of its agent an event is held against.
     """
-    return _grown(run, _Why(graph), graph.past(event), event, limit)
+    teller = teller or Teller(run, graph.order)
+    return _grown(teller, _Why(graph, look_back), graph.past(event), event, limit)
 
 
-def effects_of(run: Run, graph: Graph, event: EventRef, limit: int = EVENTS_MAX) -> Tree:
+def effects_of(
+    run: Run,
+    graph: Graph,
+    event: EventRef,
+    limit: int = EVENTS_MAX,
+    *,
+    teller: Telling | None = None,
+) -> Tree:
     """Return what an event led to, the earliest first.
 
     Args:
@@ -115,8 +145,10 @@ def effects_of(run: Run, graph: Graph, event: EventRef, limit: int = EVENTS_MAX)
         graph: What causes what in it.
         event: The event.
         limit: How many events at most.
+        teller: Puts events into words; reads them in the run by default.
     """
-    return _grown(run, _Effects(graph), graph.future(event), event, limit)
+    teller = teller or Teller(run, graph.order)
+    return _grown(teller, _Effects(graph), graph.future(event), event, limit)
 
 
 class _Below(NamedTuple):
@@ -136,8 +168,9 @@ class _Why:
     sign = -1
     direct, beside = CAUSE, BEFORE
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, look_back: int) -> None:
         self.graph = graph
+        self._look_back = look_back
 
     def below(self, event: EventRef, *, is_root: bool) -> _Below:
         """Return what an event came from."""
@@ -159,7 +192,7 @@ class _Why:
         if cause == NOBODY:
             return first
         agent = self.graph.order.index.agent_at(place)
-        floor = max(first, place - _LOOK_BACK)
+        floor = max(first, place - self._look_back)
         known = self.graph.latest_known(cause, agent, floor)
         return known if known >= floor else first  # it is earlier still, or there is none
 
@@ -185,13 +218,12 @@ class _Effects:
         return _Below(led, later, last - event.step - len(later))
 
 
-def _grown(run: Run, look: _Why | _Effects, cone: Cone, event: EventRef, limit: int) -> Tree:
+def _grown(teller: Telling, look: _Why | _Effects, cone: Cone, event: EventRef, limit: int) -> Tree:
     """Take up the nearest events, one by one; then make them a tree, and put them into words."""
     known = _nearest(look, event, limit)
     root = Node(event=event)
     tree = Tree(root=root, events=len(cone), shown=len(known), agents=_others(cone.counts(), event))
     _arrange(root, known, look)
-    teller = Teller(run, look.graph.order)
     teller.read(node.event for node, _ in tree.nodes())
     for node, _ in tree.nodes():
         node.summary = teller.summary(node.event)
@@ -243,7 +275,3 @@ def _others(agents: dict[str, int], event: EventRef) -> dict[str, int]:
     agents[event.address] -= 1
     most = sorted(agents.items(), key=lambda item: (-item[1], item[0]))
     return {address: count for address, count in most if count}
-
-
-_LOOK_BACK = 1_000
-"""How many earlier events of its agent an event is held against."""

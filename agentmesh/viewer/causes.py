@@ -13,22 +13,24 @@ from agentmesh.causality.graph import Cone
 from agentmesh.causality.index import NOBODY
 from agentmesh.causality.order import EventRef
 from agentmesh.causality.trees import Tree, effects_of, why
-from agentmesh.causality.waits import Waits, waits
 from agentmesh.errors import UsageError
+from agentmesh.mesh.naming import agents_called
 from agentmesh.mesh.recorded_run import RecordedRun
-from agentmesh.mesh.replaying import chosen
-from agentmesh.viewer.agents import NOTHING, Agent
-from agentmesh.viewer.effect_rows import MODEL
-from agentmesh.viewer.events import EventTeller, found
+from agentmesh.viewer.agents import Agent
+from agentmesh.viewer.effect_rows import MODEL, TIMER
+from agentmesh.viewer.events import EventTeller
 from agentmesh.viewer.opened import OpenRun
+from agentmesh.viewer.rows import found
+from agentmesh.viewer.waiting import waits_json
+from agentmesh.viewer.words import DELIVERED, STARTED, Words
 
 SEGMENTS_MAX = 5_000
 """Links of a chain that are told one by one; all of them are added up."""
 _NEXT, _PREVIOUS = "next", "previous"
 DIRECTIONS = (_NEXT, _PREVIOUS)
 BY = ("event", "agent", "handler")
-_DELIVERED, _FIRED, _STARTED = 1, 5, 0
-_FINISH = 3
+_LOOK_BACK = 30
+_KINDS = {MODEL: "model", TIMER: "timer"}
 
 
 class Causes:
@@ -44,28 +46,32 @@ class Causes:
         self._order = self._graph.order
         self._rows = opened.building.rows
         self._start_ns = self._rows.start_ns
+        self._words = Words(opened.building)
+        self._effects = opened.building.tables["effects"]
 
     def why(self, run: RecordedRun, ref: str, limit: int) -> dict[str, Any]:
         """Return what an event came from; with no tree for a limit of 0."""
         event = self._order.find(ref)
-        tree = why(run, self._graph, event, limit) if limit else None
+        tree = self._why(run, event, limit) if limit else None
         return self._told(event, tree, self._graph.past(event))
 
     def effects_of(self, run: RecordedRun, ref: str, limit: int) -> dict[str, Any]:
         """Return what came of an event; with no tree for a limit of 0."""
         event = self._order.find(ref)
-        tree = effects_of(run, self._graph, event, limit) if limit else None
+        tree = effects_of(run, self._graph, event, limit, teller=self._words) if limit else None
         return self._told(event, tree, self._graph.future(event))
 
-    def waits(self, run: RecordedRun, agent: str, limit: int) -> dict[str, Any]:
-        """Return who waited for whom, the longest first."""
-        told: Waits = waits(run, chosen(run, [agent]) if agent else ())
-        start = self._start_ns
-        kept = [one.as_json() for one in told.waits[:limit]]
-        for one in kept:
-            one["from_ns"], one["to_ns"] = one["from_ns"] - start, one["to_ns"] - start
-        pairs = [one.as_json() for one in told.pairs[:limit]]
-        return {"count": told.count, "pairs": pairs, "waits": kept}
+    def waits(self, agent: str, limit: int) -> dict[str, Any]:
+        """Return who waited for whom, the longest first.
+
+        Raises:
+            UnknownAgentError: The run has no such agent.
+        """
+        chosen = None
+        if agent:
+            names = agents_called(agent, self._order.addresses, self._opened.id)
+            chosen = frozenset(self._rows.by_address[each].index for each in names)
+        return waits_json(self._opened.building, chosen, limit)
 
     def step(self, teller: EventTeller, ref: str, by: str, direction: str) -> dict[str, Any]:
         """Return the next or previous event."""
@@ -87,6 +93,7 @@ class Causes:
         """Return the chain of causes of an event: the last one of the run, if none is named."""
         event = self._order.find(ref) if ref else self._last()
         segments: list[dict[str, Any]] = []
+        effects = self._effects_by_end()
         by_kind: Counter[str] = Counter()
         by_agent: Counter[str] = Counter()
         index, count, later = self._order.index, 1, event
@@ -94,7 +101,7 @@ class Causes:
             earlier = self._order.at_place(cause)
             if earlier.number >= later.number:  # only a made-up record goes in circles
                 break
-            kind, name = self._link(earlier, later)
+            kind, name = self._link(effects, later)
             spent = max(0, later.at - earlier.at)
             by_kind[kind] += spent
             by_agent[later.address] += spent
@@ -141,40 +148,39 @@ class Causes:
                     return self._at(agent.address, min(max(ends), len(agent.at) - 1))
         return self._order.event(len(self._order) - 1)
 
-    def _link(self, earlier: EventRef, later: EventRef) -> tuple[str, str]:
-        """Return what led from one event to another: its kind and its name."""
+    def _effects_by_end(self) -> dict[tuple[int, int], int]:
+        """Return the rows of effects and timers, by agent and step of their ends."""
+        columns, count = self._effects.columns, self._effects.rows
+        ends = zip(columns["agent"], columns["last_step"], range(count), strict=False)
+        return {(agent, step): row for agent, step, row in ends}
+
+    def _link(self, effects: dict[tuple[int, int], int], later: EventRef) -> tuple[str, str]:
+        """Return what led to an event from its cause: its kind and its name."""
         agent = self._rows.by_address[later.address]
         kind = agent.kinds[later.step]
-        if kind == _STARTED:
+        if kind == STARTED:
             return "start", ""
-        if kind == _DELIVERED:
-            row = -2 - agent.causes[later.step]
-            columns = self._opened.building.tables["messages"].columns
-            if row < 0:
+        if kind == DELIVERED:
+            row = self._words.message(agent, later.step)
+            if row is None:
                 return "message", ""
+            columns = self._opened.building.tables["messages"].columns
             handler = self._rows.handlers.texts[columns["handler"][row]]
             return "message", handler or self._rows.types.texts[columns["type"][row]]
-        if kind == _FIRED:
-            return "timer", "sleep"
-        return self._effect(agent, earlier, later)
-
-    def _effect(self, agent: Agent, earlier: EventRef, later: EventRef) -> tuple[str, str]:
-        table = self._opened.building.tables["effects"]
-        columns = table.columns
-        for row in found(table, "first_step", earlier.step, agent.index):
-            if columns["last_step"][row] in (later.step, -1):
-                name = self._rows.effect_names.texts[columns["name"][row]]
-                is_model = columns["kind"][row] == MODEL
-                return ("model" if is_model else "effect"), name
-        return "effect", ""
+        row = effects.get((agent.index, later.step))
+        if row is None:
+            return "effect", ""
+        columns = self._effects.columns
+        name = self._rows.effect_names.texts[columns["name"][row]]
+        return _KINDS.get(columns["kind"][row], "effect"), name
 
     def _same_handler(self, agent: Agent, event: EventRef, sign: int) -> int:
         """Return the step of the next delivery of this agent that starts the same handler."""
         columns = self._opened.building.tables["messages"].columns
 
         def handler_at(step: int) -> int:
-            row = -2 - agent.causes[step] if agent.kinds[step] == _DELIVERED else NOTHING
-            return columns["handler"][row] if row >= 0 else 0
+            row = self._words.message(agent, step) if agent.kinds[step] == DELIVERED else None
+            return 0 if row is None else columns["handler"][row]
 
         wanted = handler_at(event.step)
         step = event.step + sign
@@ -184,6 +190,10 @@ class Causes:
                 return step
             step += sign
         return -1
+
+    def _why(self, run: RecordedRun, event: EventRef, limit: int) -> Tree:
+        # Somebody waits for it, and many events may have happened since the agent's last few.
+        return why(run, self._graph, event, limit, teller=self._words, look_back=_LOOK_BACK)
 
     def _told(self, event: EventRef, tree: Tree | None, cone: Cone) -> dict[str, Any]:
         agents = self._rows.by_address

@@ -10,6 +10,7 @@ from typing import Any
 
 from agentmesh.causality.summaries import value_of
 from agentmesh.causality.usage import usage_of
+from agentmesh.journal import strings
 
 _PARAMETERS = (
     *("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens", "seed"),
@@ -53,6 +54,26 @@ def conversation(
         "cut": len(messages) > _MESSAGES_MAX,
         "streamed": bool(asked.get("stream")),
     }
+
+
+def asked_in_short(request: bytes) -> bytes:
+    """Return the latest that a model was told; the whole request, where that can't be told."""
+    found = _asked(_body(value_of(request)) or {})
+    texts = [each["text"] for each in found[1] if each["text"]] if found is not None else []
+    return strings.readable(texts[-1]).encode() if texts else request
+
+
+def answer_in_short(result: bytes) -> bytes:
+    """Return what a model answered; the whole result, where that can't be told."""
+    said, _ = _answer(_body(value_of(result)))
+    texts = [each["text"] or _calls_in_short(each) for each in said]
+    text = " ".join(each for each in texts if each)
+    return strings.readable(text).encode() if text else result
+
+
+def _calls_in_short(message: dict[str, Any]) -> str:
+    calls = (f"{call['name']}({call['arguments']})" for call in message["tool_calls"])
+    return ", ".join(calls)
 
 
 def usage_json(result: bytes) -> dict[str, int] | None:

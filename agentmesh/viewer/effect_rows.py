@@ -4,6 +4,7 @@ from agentmesh.causality.usage import Usage, model_in, usage_of
 from agentmesh.kernel.commands import Log, StartEffect, StartTimer
 from agentmesh.kernel.events import EffectFailed, EffectFinished
 from agentmesh.viewer.agents import Agent
+from agentmesh.viewer.conversation import answer_in_short, asked_in_short
 from agentmesh.viewer.rows import Rows, i32, u32
 from agentmesh.viewer.tables import NAN
 from agentmesh.viewer.turn_rows import TurnRows
@@ -47,7 +48,7 @@ class EffectRows:
         row = self._add(agent, step, at, (command.turn, command.n), (kind, name))
         self._of.model[row] = rows.models.code(model)
         self._of.request_bytes[row] = rows.size(request, command.blob)
-        rows.previews.add("effects", row, request)
+        rows.previews.add("effects", row, asked_in_short(request) if model else request)
         agent.figures.effects += 1
         begun = agent.open.get(command.turn)
         if begun is not None:
@@ -74,6 +75,7 @@ class EffectRows:
             if event.blob and self._rows.run is not None:
                 result = self._rows.run.resolve(event).result
             self._used(agent, row, event.turn, usage_of(result))
+            result = answer_in_short(result)
         self._rows.previews.end("effects", row, result)
 
     def close(

@@ -78,9 +78,7 @@ class EventRoutes:
         opened = self._opened(request)
         agent = asked.text(request, "agent", "")
         limit = asked.number(request, "limit", _WAITS, most=_WAITS_MAX)
-        causes = Causes(opened)
-        with opened.fresh() as run:
-            return answer(causes.waits(run, agent, limit))
+        return answer(Causes(opened).waits(agent, limit))
 
     def _critical_path(self, request: Request) -> Response:
         return answer(Causes(self._opened(request)).critical_path(asked.text(request, "to", "")))

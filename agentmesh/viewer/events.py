@@ -20,15 +20,15 @@ from agentmesh.kernel.events import (
     EffectFinished,
     EffectStreamed,
     Started,
-    TimerFired,
 )
 from agentmesh.mesh.recorded_run import RecordedRun
 from agentmesh.viewer.agents import OUTCOMES
 from agentmesh.viewer.conversation import conversation, usage_json
 from agentmesh.viewer.opened import OpenRun
 from agentmesh.viewer.payloads import SHOWN_BYTES, payload_json
+from agentmesh.viewer.rows import found
 from agentmesh.viewer.source_lines import source_of
-from agentmesh.viewer.tables import Table
+from agentmesh.viewer.words import DELIVERED, Words
 
 LINKS_MAX = 50
 """Direct effects that are told; how many there are is told, too."""
@@ -53,6 +53,7 @@ class EventTeller:
         self._graph = opened.graph()
         self._order = self._graph.order
         self._teller = Teller(run, self._order)
+        self._words = Words(opened.building)
         self._start_ns = opened.building.rows.start_ns
         self._prices = prices.recorded(run.info.prices)
 
@@ -60,13 +61,12 @@ class EventTeller:
         """Return an event in a few words."""
         if event is None:
             return None
-        step = self._teller.step(event)
         return {
             "ref": str(event),
             "row": event.number,
             "at_ns": event.at - self._start_ns,
-            "what": self._teller.summary(event).what[:_WORDS_MAX],
-            "kind": kind_of(step.event),
+            "what": self._words.what(event),
+            "kind": self._words.kind(event),
         }
 
     def event(self, ref: str, limit: int = SHOWN_BYTES) -> dict[str, Any]:
@@ -88,7 +88,6 @@ class EventTeller:
         shown = effects[:LINKS_MAX]
         cause = self._graph.cause_of(event)
         neighbours = [self._beside(event, -1), self._beside(event, 1)]
-        self._teller.read([*shown, *(each for each in (cause, *neighbours) if each is not None)])
         agent = self._opened.building.rows.by_address[event.address]
         effect = self._effect(event, body, limit)
         return {
@@ -323,16 +322,22 @@ class EventTeller:
         self, event: EventRef, effects: Iterable[EventRef]
     ) -> dict[tuple[str, int, int], EventRef]:
         """Return where each command of an event went: by what the command is known by."""
-        found: dict[tuple[str, int, int], EventRef] = {}
+        made: dict[tuple[str, int, int], EventRef] = {}
+        tables, rows = self._opened.building.tables, self._opened.building.rows
+        sender = rows.by_address[event.address].index
         for target in effects:
-            body = self._teller.step(target).event
-            if isinstance(body, Delivered) and body.envelope.src == event.address:
-                found["sent", 0, body.envelope.n] = target
-            elif isinstance(body, _ENDS):
-                found["effect", body.turn, body.n] = target
-            elif isinstance(body, TimerFired):
-                found["timer", body.turn, body.n] = target
-        return found
+            agent = rows.by_address[target.address]
+            if agent.kinds[target.step] == DELIVERED:
+                row = self._words.message(agent, target.step)
+                columns = tables["messages"].columns
+                if row is not None and columns["src"][row] == sender:
+                    made["sent", 0, columns["n"][row]] = target
+                continue
+            row = self._words.effect(agent, target.step)
+            if row is not None:
+                columns = tables["effects"].columns
+                made["effect", columns["turn"][row], columns["n"][row]] = target
+        return made
 
     def _source(self, event: EventRef, body: Any) -> dict[str, Any] | None:
         handler = ""
@@ -346,19 +351,6 @@ class EventTeller:
                 code = building.tables["turns"].columns["handler"][row]
                 handler = building.rows.handlers.texts[code]
         return source_of(self._run.info, agent_type_of(event.address), handler or "run")
-
-
-def found(table: Table, column: str, value: int, agent: int) -> Iterator[int]:
-    """Yield the rows of an agent that have a value in a column."""
-    values, agents = table.columns[column], table.columns["agent"]
-    row = -1
-    while True:
-        try:
-            row = values.index(value, row + 1)
-        except ValueError:
-            return
-        if agents[row] == agent:
-            yield row
 
 
 def debug_line(run_id: str, event: EventRef) -> str:
@@ -398,7 +390,7 @@ def _key_of(command: CommandRecord) -> tuple[str, int, int]:
     if isinstance(command, StartEffect | CancelEffect):
         return ("effect", command.turn, command.n)
     if isinstance(command, StartTimer):
-        return ("timer", command.turn, command.n)
+        return ("effect", command.turn, command.n)
     return ("", 0, 0)
 
 
@@ -412,4 +404,3 @@ def _log(command: Log) -> dict[str, Any]:
 
 
 _STREAMED = 4
-_WORDS_MAX = 300

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from agentmesh.causality.graph import Graph
-from agentmesh.causality.order import EventRef
 from agentmesh.effects import prices
 from agentmesh.errors import AgentMeshError, InternalError, UnknownRunError
 from agentmesh.journal.run_info import RUNNING, RunInfo
@@ -73,6 +72,7 @@ class OpenRun:
         self._reader_version = -1
         self._reading = threading.Lock()
         self._graph: tuple[tuple[int, int], Graph] | None = None
+        self._graphing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self.stir()
@@ -139,17 +139,11 @@ class OpenRun:
         self.wait_complete()
         building = self.building
         now = (self.generation, building.version)
-        with self._starting:
+        with self._graphing:
             known = self._graph
-        if known is None or known[0] != now:
-            known = (now, Graph(building.run_order(self.id)))
-            with self._starting:
-                self._graph = known
-        return known[1]
-
-    def row_of(self, event: EventRef) -> int:
-        """Return the row of an event in the table of events."""
-        return event.number
+            if known is None or known[0] != now:
+                self._graph = known = (now, Graph(building.run_order(self.id)))
+            return known[1]
 
     def wait_complete(self, seconds: float = 120.0) -> None:
         """Wait until the columns have all that is on record.
@@ -236,6 +230,7 @@ class OpenRun:
             if kept is not None:
                 self._swap(kept, new=self.building.events > 0)
                 self.complete = True
+                self.graph()  # before anybody asks for it
                 return False
         building = self._new() if again else self.building
         building.take(run, grows=False, going=self._is_wanted)
@@ -245,6 +240,7 @@ class OpenRun:
         self.building.version += 1
         if self._folder is not None and building.events >= cache.EVENTS_MIN:
             cache.save(self._folder, identity, building)
+        self.graph()
         return False
 
     def _swap(self, building: Building, *, new: bool = True) -> None:

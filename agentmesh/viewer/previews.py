@@ -4,6 +4,7 @@ They lie one after the other in a file without a name, so that memory has only w
 Knows no table's columns.
 """
 
+import contextlib
 import os
 import re
 import tempfile
@@ -48,6 +49,10 @@ class Previews:
     def close(self) -> None:
         """Remove the file."""
         self._file.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):  # `__init__` did not get that far
+            self.close()
 
     def reserve(self, name: str) -> None:
         """Make room for the next row."""

@@ -78,6 +78,7 @@ class ProgramRoutes:
                 fix="Ask about a later event.",
             )
         question = self._views(request, [[address, step]], changes=True)
+        question["before"] = asked.flag(request, "before")
         found = self._ask(opened, question, _seconds(request))[0]
         if "error" in found:
             said = found["error"]
@@ -96,6 +97,7 @@ class ProgramRoutes:
                 "at_ns": event.at - opened.building.rows.start_ns,
                 "agent": {**found["view"], "ref": f"{address}@{step}"},
                 "changes": found["changes"],
+                "before": found.get("before"),
                 "cut": [[agents[one].index, last] for one, last in cut.items()],
             }
         )

@@ -112,6 +112,8 @@ class Worker:
                 said: dict[str, Any] = {"view": moment.agent().as_json()}
                 if question.get("changes"):
                     said["changes"] = [each.as_json() for each in moment.changes()]
+                if question.get("before"):
+                    said["before"] = moment.before().as_json()
             except AgentMeshError as error:
                 said = {"error": said_of(error)}
             found.append({"address": address, "step": step, **said})

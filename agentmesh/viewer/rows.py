@@ -5,6 +5,7 @@ A message is known by one number: its sender's and its counter.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agentmesh.kernel.envelope import CLIENT
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from agentmesh.viewer.previews import Previews
 
 COUNTER_BITS = 40
+_COUNTER = (1 << COUNTER_BITS) - 1
 _I32_MAX = (1 << 31) - 1
 
 
@@ -45,6 +47,7 @@ class Rows:
         self.run: Run | None = None
         self.pending: dict[int, int] = {}
         self._strangers: dict[str, int] = {CLIENT: -2}
+        self._next_stranger = -3
 
     def add_agent(self, address: str) -> None:
         """Give an agent its number, unless it has one."""
@@ -52,6 +55,41 @@ class Rows:
             agent = Agent(index=len(self.agents), address=address)
             self.agents.append(agent)
             self.by_address[address] = agent
+            if address in self._strangers:
+                self._is_no_stranger(agent)
+
+    def _is_no_stranger(self, agent: Agent) -> None:
+        """Put right what was read of the messages of an agent before anything of itself."""
+        before = self._strangers.pop(agent.address)
+        messages = self.tables["messages"]
+        its: set[int] = set()
+
+        def renamed(known: dict[int, int]) -> dict[int, int]:
+            made = {}
+            for key, row in known.items():
+                is_its = key >> COUNTER_BITS == before
+                made[agent.index << COUNTER_BITS | key & _COUNTER if is_its else key] = row
+                if is_its:
+                    its.add(row)
+            return made
+
+        self.pending = renamed(self.pending)
+        for other in self.agents:
+            other.waiting = renamed(other.waiting)
+        for row in its:
+            messages.columns["src"][row] = agent.index
+            messages.changed(row)
+            self._name_sender(row, agent.index)
+
+    def _name_sender(self, message: int, sender: int) -> None:
+        """Say in the row of a message's turn who has sent it."""
+        columns = self.tables["messages"].columns
+        turns = self.tables["turns"]
+        turn, agent = columns["turn"][message], columns["dst"][message]
+        if turn:
+            for row in found(turns, "turn", turn, agent):
+                turns.columns["src"][row] = sender
+                turns.changed(row)
 
     def index_of(self, address: str) -> int:
         """Return an agent's number; `UNKNOWN` for whoever has no events."""
@@ -63,7 +101,11 @@ class Rows:
         agent = self.by_address.get(address)
         if agent is not None:
             return agent.index << COUNTER_BITS | n
-        return self._strangers.setdefault(address, -2 - len(self._strangers)) << COUNTER_BITS | n
+        stranger = self._strangers.get(address)
+        if stranger is None:
+            stranger = self._strangers[address] = self._next_stranger
+            self._next_stranger -= 1
+        return stranger << COUNTER_BITS | n
 
     def key_of(self, message: str) -> int:
         """Return the key of a message by its id."""
@@ -75,6 +117,21 @@ class Rows:
         if blob and not payload and self.run is not None:
             return u32(self.previews.size_of(self.run, blob))
         return u32(len(payload))
+
+
+def found(table: Table, column: str, value: int, agent: int) -> Iterator[int]:
+    """Yield the rows of an agent that have a value in a column."""
+    values, agents = table.columns[column], table.columns["agent"]
+    row = -1
+    while True:
+        try:
+            row = values.index(value, row + 1)
+        except ValueError:
+            return
+        if row >= len(table):
+            return
+        if agents[row] == agent:
+            yield row
 
 
 def u32(number: int) -> int:

@@ -30,6 +30,7 @@ READING = (
     f"{RUN}/steps?ref=3",
     f"{RUN}/search?text=rain",
     f"{RUN}/debug-line?ref=3",
+    f"{RUN}/identities",
     f"{RUN}/findings",
     f"{RUN}/findings/races.json",
     "/api/diff?a=news&b=other",
