@@ -1,17 +1,13 @@
 """`agentmesh fork`: a branch of a run, and what making it came to."""
 
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agentmesh.cli import exit_codes, hash_seed, terminal
 from agentmesh.cli.wording import compact, counted, shortened, visible
-from agentmesh.counterfactual import edit
 from agentmesh.counterfactual.edit import Edit
 from agentmesh.counterfactual.report import Report
-from agentmesh.errors import UsageError
 from agentmesh.mesh.forking import fork as make
 from agentmesh.mesh.runs import open_run
 
@@ -93,9 +89,15 @@ def _effects(report: Report) -> str:
 
 
 def _saved(report: Report) -> str:
-    tokens = f"{report.tokens_saved:,} tokens, " if report.tokens_saved else ""
-    spent = f"; {report.tokens_spent:,} tokens spent" if report.tokens_spent else ""
+    tokens = f"{report.tokens_saved:,} tokens{_usd(report.usd_saved)}, "
+    tokens = tokens if report.tokens_saved else ""
+    spent = f"; {report.tokens_spent:,} tokens{_usd(report.usd_spent)} spent"
+    spent = spent if report.tokens_spent else ""
     return f"{tokens}{report.seconds_saved:.2f} s of effects{spent}; made in {report.seconds:.2f} s"
+
+
+def _usd(usd: float | None) -> str:
+    return "" if usd is None else f" (${usd:,.4f})"
 
 
 def _end(report: Report) -> list[str]:
@@ -118,78 +120,3 @@ def _end(report: Report) -> list[str]:
 
 def _short(value: Any) -> str:
     return visible(shortened(compact(value), _VALUE_MAX))
-
-
-def edits_of(said: Mapping[str, list[str]]) -> list[Edit]:
-    """Return the edits that options ask for.
-
-    Args:
-        said: By the option's name, what was said, as often as it was.
-
-    Raises:
-        UsageError: One can't be understood.
-    """
-    return [_EDITS[name](text) for name, texts in said.items() for text in texts]
-
-
-def _parts(text: str, option: str, what: str) -> tuple[str, str]:
-    event, equals, value = text.partition("=")
-    if not equals or not event:
-        raise UsageError(
-            f"--{option} {text!r} can't be understood.", fix=f"Write --{option} {what}."
-        )
-    return event, value
-
-
-def _json(text: str, option: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise UsageError(
-            f"--{option} got {text!r}, which is no JSON: {error}.",
-            fix="Quote it for the shell: '\"a text\"', '{\"field\": 1}', 42.",
-        ) from None
-
-
-def _result(text: str) -> Edit:
-    event, value = _parts(text, "result", "Writer/w1@118='\"a text\"'")
-    return edit.result(_json(value, "result"), event)
-
-
-def _fail(text: str) -> Edit:
-    event, value = _parts(text, "fail", "Writer/w1@118='no network'")
-    return edit.failure(value, event)
-
-
-def _message(text: str) -> Edit:
-    event, value = _parts(text, "edit", "Writer/w1@118='{\"field\": 1}'")
-    return edit.message(_json(value, "edit"), event)
-
-
-def _delay(text: str) -> Edit:
-    event, value = _parts(text, "delay", "Writer/w1@118=5s")
-    return edit.delay(value, event)
-
-
-def _reorder(text: str) -> Edit:
-    event, after = _parts(text, "reorder", "Writer/w1@118=Writer/w1@120")
-    return edit.reorder(event, after)
-
-
-def _insert(text: str) -> Edit:
-    target, value = _parts(text, "insert", 'Shop/a.buy=\'{"name": "Ada"}\'')
-    agent, _, handler = target.rpartition(".")
-    return edit.insert(agent, handler, _json(value or "null", "insert"))
-
-
-_EDITS: dict[str, Callable[[str], Edit]] = {
-    "result": _result,
-    "fail": _fail,
-    "again": edit.ask_again,
-    "edit": _message,
-    "drop": edit.drop,
-    "duplicate": edit.duplicate,
-    "delay": _delay,
-    "reorder": _reorder,
-    "insert": _insert,
-}

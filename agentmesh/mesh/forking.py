@@ -21,6 +21,7 @@ from agentmesh.counterfactual.engine import Engine
 from agentmesh.counterfactual.known import answered_first
 from agentmesh.counterfactual.record import Parent
 from agentmesh.counterfactual.report import Report
+from agentmesh.effects.prices import recorded
 from agentmesh.errors import AgentMeshError, RunFailedError, UsageError, describe
 from agentmesh.journal import strings
 from agentmesh.journal.branching import link_blobs, seal_branch
@@ -258,6 +259,8 @@ class _Branch:
             effects_edited=count.effects_edited,
             effects_issued=count.effects_issued,
             tokens_saved=saved.input_tokens + saved.output_tokens,
+            usd_saved=recorded(info.prices).total(saved.usage).usd,
+            usd_spent=recorded(info.prices).total(count.spent.usage).usd,
             seconds_saved=saved.seconds,
             tokens_spent=count.spent.input_tokens + count.spent.output_tokens,
             reconverged=count.reconverged,

@@ -118,12 +118,6 @@ def fork(
             metavar="RUN", help="A further run whose answers count before the policy. Repeatable."
         ),
     ] = None,
-    known: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RUN", help="A further run whose answers count before the policy. Repeatable."
-        ),
-    ] = None,
     irreversible: Annotated[
         bool,
         typer.Option("--irreversible", help="Also perform what is declared idempotent=False."),
