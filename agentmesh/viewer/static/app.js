@@ -9,7 +9,7 @@ import { Api } from "./data/api.js";
 import { loadRun } from "./data/loading.js";
 import { announce, startAnnouncing } from "./shell/announce.js";
 import { openHelp } from "./shell/dialog.js";
-import { button, fill, h, stateMessage } from "./shell/dom.js";
+import { button, fill, h, stateMessage, told } from "./shell/dom.js";
 import { Frame, viewHasPanel } from "./shell/frame.js";
 import { openGoto } from "./shell/goto.js";
 import { runFacts } from "./shell/facts.js";
@@ -246,7 +246,7 @@ class App {
   eventLink(event, text) {
     const reference = this.run?.reference(event) ?? "";
     const href = formatRoute({ ...this.route, params: { ...this.route.params, event: reference } });
-    return h("a", { href, class: "event-link mono" }, text ?? reference);
+    return h("a", { href, class: "event-link mono" }, told(text ?? reference));
   }
 
   /** Take the selection from the permalink. */

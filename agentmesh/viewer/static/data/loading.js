@@ -45,14 +45,16 @@ class Reading {
     this.seen = undefined;
     /** Whether the server has said that there is more than the tables have. */
     this._stale = false;
+    // Both are made by `begin`.
+    /** @type {RunData} */
+    this.run = /** @type {any} */ (null);
+    /** What is read into: the run, or what will take the place of its tables. */
+    this.target = this.run;
   }
 
   async begin() {
     const info = await this._ask("");
-    /** @type {RunData} */
-    this.run = new RunData(info, () => this.abort.abort());
-    /** What is read into: the run, or what will take the place of its tables. */
-    this.target = this.run;
+    this.target = this.run = new RunData(info, () => this.abort.abort());
     await Promise.all([this._page("turns", FIRST_PAGE), this._page("effects", FIRST_PAGE)]);
   }
 

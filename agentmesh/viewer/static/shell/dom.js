@@ -166,7 +166,7 @@ export function stateMessage(title, text, more = {}) {
  */
 export function button(label, onclick, properties = {}) {
   const { class: names = "", ...rest } = properties;
-  if (rest.title && rest["aria-label"] === undefined && label instanceof Node) {
+  if (rest.title && rest["aria-label"] === undefined && label instanceof SVGElement) {
     rest["aria-label"] = rest.title;
   }
   return h("button", { type: "button", class: `button ${names}`, onclick, ...rest }, label);

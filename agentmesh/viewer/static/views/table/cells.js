@@ -63,7 +63,7 @@ function previewOf(preview) {
   if (!preview) return h("span", { class: "faint" }, "…");
   return [
     told(preview.text),
-    preview.cut && h("span", { class: "faint" }, ` … ${size(preview.bytes)} in all`),
+    (preview.cut || (preview.text === "" && preview.bytes > 0)) && h("span", { class: "faint" }, ` … ${size(preview.bytes)} in all`),
   ];
 }
 
@@ -78,7 +78,7 @@ function message(run, row) {
   const type = run.word("types", c.type[row]);
   const hasTurn = c.turn[row] > 0 || c.outcome[row] > 0;
   const state =
-    Number.isNaN(c.delivered[row]) ? "not delivered"
+    Number.isNaN(c.delivered[row]) ? (c.dst[row] < 0 ? "" : "not delivered")
     : hasTurn ? OUTCOMES[c.outcome[row]]
     : "";
   return {
