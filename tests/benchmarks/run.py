@@ -22,6 +22,7 @@ NAMES = (
     "divergence",
     "timetravel",
     "simulation",
+    "telemetry",
     "zoo",
     "attribution",
 )
