@@ -7,8 +7,9 @@ from agentmesh.viewer import asked
 from agentmesh.viewer.answers import answer
 from agentmesh.viewer.causes import BY, DIRECTIONS, Causes
 from agentmesh.viewer.desk import Desk, must_be
-from agentmesh.viewer.events import EventTeller, debug_line
+from agentmesh.viewer.events import EventTeller
 from agentmesh.viewer.opened import OpenRun
+from agentmesh.viewer.parts import debug_line
 from agentmesh.viewer.payloads import SHOWN_BYTES, SHOWN_BYTES_MAX
 from agentmesh.viewer.routing import Answering
 from agentmesh.viewer.searches import Searches, Wanted

@@ -3,7 +3,6 @@
 Reads the steps that it tells about, and no others. Which events these are, the columns say.
 """
 
-import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,20 +10,27 @@ from agentmesh.causality.order import EventRef
 from agentmesh.causality.summaries import Teller, command_words, value_of
 from agentmesh.causality.usage import usage_of
 from agentmesh.effects import prices
-from agentmesh.journal.records import CommandRecord, Sent, Step, kind_of
-from agentmesh.kernel.commands import CancelEffect, FinishTurn, Log, StartEffect, StartTimer
+from agentmesh.journal.records import Step, kind_of
+from agentmesh.kernel.commands import FinishTurn, Log, StartEffect
 from agentmesh.kernel.envelope import KIND_NAMES, STARTS_TURN, agent_type_of
 from agentmesh.kernel.events import (
     Delivered,
     EffectFailed,
     EffectFinished,
     EffectStreamed,
-    Started,
 )
 from agentmesh.mesh.recorded_run import RecordedRun
 from agentmesh.viewer.agents import OUTCOMES
 from agentmesh.viewer.conversation import conversation, usage_json
 from agentmesh.viewer.opened import OpenRun
+from agentmesh.viewer.parts import (
+    bytes_of,
+    command_bytes,
+    debug_line,
+    event_payload,
+    key_of,
+    log_json,
+)
 from agentmesh.viewer.payloads import SHOWN_BYTES, payload_json
 from agentmesh.viewer.rows import found
 from agentmesh.viewer.source_lines import source_of
@@ -103,7 +109,7 @@ class EventTeller:
             "what": self._teller.summary(event).what,
             "message": self._message(event, body),
             "effect": effect,
-            "payload": _payload(body, limit),
+            "payload": event_payload(body, limit),
             "conversation": self._conversation(event, body, effect),
             "turn": self._turn(event),
             "cause": self.link(cause),
@@ -113,7 +119,7 @@ class EventTeller:
             "next": self.link(neighbours[1]),
             "commands": list(self._commands(event, step, shown)),
             "commands_count": len(step.commands),
-            "logs": [_log(each) for each in step.commands if isinstance(each, Log)],
+            "logs": [log_json(each) for each in step.commands if isinstance(each, Log)],
             "handled": step.handled,
             "source": self._source(event, body),
             "debug_line": debug_line(self._run.id, event),
@@ -140,7 +146,7 @@ class EventTeller:
         commands = step.commands
         if word != "command" or not number.isdecimal() or not 0 < int(number) <= len(commands):
             return b""
-        return _command_bytes(self._run.resolve(commands[int(number) - 1]))
+        return command_bytes(self._run.resolve(commands[int(number) - 1]))
 
     def _beside(self, event: EventRef, by: int) -> EventRef | None:
         step = event.step + by
@@ -308,13 +314,13 @@ class EventTeller:
         for index, command in enumerate(step.commands[:COMMANDS_MAX], 1):
             resolved = self._run.resolve(command)
             what, _ = command_words(resolved, event.at)
-            data = _command_bytes(resolved)
+            data = command_bytes(resolved)
             yield {
                 "index": index,
                 "kind": kind_of(command),
                 "what": what,
                 "turn": command.turn,
-                "link": self.link(targets.get(_key_of(command))),
+                "link": self.link(targets.get(key_of(command))),
                 "payload": payload_json(data, f"command:{index}", _COMMAND_BYTES) if data else None,
             }
 
@@ -351,56 +357,6 @@ class EventTeller:
                 code = building.tables["turns"].columns["handler"][row]
                 handler = building.rows.handlers.texts[code]
         return source_of(self._run.info, agent_type_of(event.address), handler or "run")
-
-
-def debug_line(run_id: str, event: EventRef) -> str:
-    """Return the command that stops in the handler of an event."""
-    return f"agentmesh debug {run_id} --agent {shlex.quote(event.address)} --event {event.step}"
-
-
-def bytes_of(body: Any) -> bytes:
-    """Return the payload of an event."""
-    if isinstance(body, Delivered):
-        return body.envelope.payload
-    if isinstance(body, EffectFinished):
-        return body.result
-    if isinstance(body, EffectFailed):
-        return body.error
-    if isinstance(body, EffectStreamed):
-        return body.chunk
-    return body.state if isinstance(body, Started) else b""
-
-
-def _payload(body: Any, limit: int) -> dict[str, Any] | None:
-    data = bytes_of(body)
-    return payload_json(data, "event", limit) if data else None
-
-
-def _command_bytes(command: CommandRecord) -> bytes:
-    if isinstance(command, StartEffect):
-        return command.request
-    if isinstance(command, Log):
-        return command.fields
-    return command.error if isinstance(command, FinishTurn) else b""
-
-
-def _key_of(command: CommandRecord) -> tuple[str, int, int]:
-    if isinstance(command, Sent):
-        return ("sent", 0, command.n)
-    if isinstance(command, StartEffect | CancelEffect):
-        return ("effect", command.turn, command.n)
-    if isinstance(command, StartTimer):
-        return ("effect", command.turn, command.n)
-    return ("", 0, 0)
-
-
-def _log(command: Log) -> dict[str, Any]:
-    return {
-        "level": command.level,
-        "text": command.event,
-        "fields": value_of(command.fields),
-        "turn": command.turn,
-    }
 
 
 _STREAMED = 4
