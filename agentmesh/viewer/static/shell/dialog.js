@@ -38,7 +38,8 @@ export function openHelp(bindings) {
   const groups = new Map();
   for (const each of bindings) {
     const rows = groups.get(each.group ?? "Everywhere") ?? [];
-    rows.push(h("dt", null, each.keys.split(", ").map(keyNames)), h("dd", null, each.label));
+    const keys = each.keys.split(", ").map((one, at) => [at > 0 && h("span", { class: "faint" }, "or"), keyNames(one)]);
+    rows.push(h("dt", null, keys), h("dd", null, each.label));
     groups.set(each.group ?? "Everywhere", rows);
   }
   const columns = h("div", { class: "help-columns" });

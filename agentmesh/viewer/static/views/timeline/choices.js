@@ -1,5 +1,7 @@
 /** What somebody chose for the timeline, as the permalink has it. */
 
+const LARGE = 1000;
+
 /**
  * @param {Record<string, string>} params
  * @returns {Record<string, string>}
@@ -17,5 +19,6 @@ export function settingsOf(choices) {
   const colour = /** @type {any} */ (["cost", "tokens", "wait"].includes(choices.colour) ? choices.colour : "kind");
   return {
     logical: choices.axis === "logical", folded: choices.fold === "1", colour, order: choices.order, filter: choices.lanes,
+    large: innerHeight >= LARGE,
   };
 }

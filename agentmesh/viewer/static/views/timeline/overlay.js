@@ -77,7 +77,7 @@ export class Overlay {
       this._cones(shown.cones);
     }
     if (shown.path) this._path(shown.path);
-    if (shown.event >= 0) this._cursor(shown.event);
+    if (shown.event >= 0) this._cursor(shown.event, shown.bar);
     if (shown.hovered >= 0 && shown.hovered !== shown.bar) this._outline(shown.hovered, palette.text2, 1.5);
     if (shown.bar >= 0) this._outline(shown.bar, palette.text, 2);
     if (shown.range) this._range(shown.range);
@@ -134,16 +134,17 @@ export class Overlay {
     }
     context.globalAlpha = 1;
     const crowd = cones.arrows.length;
-    const faint = Math.max(0.1, Math.min(0.38, 40 / crowd));
-    for (let at = crowd - 1; at >= 0; at--) this._arrow(cones.arrows[at], faint, crowd < 150);
+    const direct = cones.arrows.reduce((sum, each) => sum + Number(each.isDirect), 0);
+    const alphas = [Math.max(0.1, Math.min(0.38, 40 / crowd)), Math.max(0.3, Math.min(1, 60 / direct))];
+    for (let at = crowd - 1; at >= 0; at--) this._arrow(cones.arrows[at], alphas, crowd < 150);
   }
 
   /**
    * @param {import("./arrows.js").Arrow} arrow
-   * @param {number} faint how visible those are that are not in the straight line of causes
-   * @param {boolean} heads whether these have heads
+   * @param {number[]} alphas of arrows beside the straight line of causes, and of those in it
+   * @param {boolean} heads whether the first have heads
    */
-  _arrow(arrow, faint, heads) {
+  _arrow(arrow, alphas, heads) {
     const { scene, context, palette } = this;
     const yFrom = this.middles.get(arrow.sent) ?? -1;
     const yTo = this.middles.get(arrow.arrived) ?? -1;
@@ -154,7 +155,7 @@ export class Overlay {
     if (Math.max(x1, x2) < -20 || Math.min(x1, x2) > this.width + 20) return;
     if (Math.max(y1, y2) < -20 || Math.min(y1, y2) > height + 20) return;
     context.strokeStyle = context.fillStyle = arrow.isPast ? palette.past : palette.future;
-    context.globalAlpha = arrow.isDirect ? 1 : faint;
+    context.globalAlpha = alphas[Number(arrow.isDirect)];
     context.lineWidth = arrow.isDirect ? 1.75 : 1;
     const bend = Math.min(60, Math.abs(x2 - x1) / 2);
     context.beginPath();
@@ -212,14 +213,18 @@ export class Overlay {
     context.stroke();
   }
 
-  /** A line through all lanes at the selected event. @param {number} event */
-  _cursor(event) {
+  /**
+   * A line through all lanes at the selected event.
+   * @param {number} event
+   * @param {number} bar that it belongs to; -1 for none
+   */
+  _cursor(event, bar) {
     const { scene, context, palette } = this;
     const x = Math.round(this._x(scene.placeOf(event))) + 0.5;
     context.strokeStyle = palette.accent;
     context.lineWidth = 1;
     line(context, x, 0, x, this.height);
-    const middle = scene.middleOf(scene.run.events.column("agent")[event]);
+    const middle = bar >= 0 ? scene.heightOf(bar) : scene.middleOf(scene.run.events.column("agent")[event]);
     if (middle < 0) return;
     context.fillStyle = palette.accent;
     context.beginPath();

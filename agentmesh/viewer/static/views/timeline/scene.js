@@ -20,10 +20,13 @@ import { Pyramid } from "../../logic/pyramid.js";
  * @property {ColourMode} colour
  * @property {string} order `start`, `name` or `busy`
  * @property {string} filter Part of an agent's address.
+ * @property {boolean} large Whether the screen has much room.
  */
 
 const DENSE_FROM = 60;
-/** Heights in CSS pixels. */
+const WIDE_TO = 16;
+/** Heights in CSS pixels; `WIDE` is for few agents on a large screen. */
+const WIDE = { turn: 27, turnBar: 23, effect: 21, effectBar: 18, pad: 10, least: 48 };
 const ROOMY = { turn: 21, turnBar: 18, effect: 16, effectBar: 13, pad: 7, least: 36 };
 const DENSE = { turn: 12, turnBar: 10, effect: 7, effectBar: 6, pad: 3, least: 22 };
 
@@ -50,7 +53,8 @@ export class Scene {
     /** @type {ReturnType<typeof heat> | null} */
     this.heat = null;
     this.pyramid = this._pyramid(settings.colour);
-    this.sizes = this.lanes.order.length > DENSE_FROM ? DENSE : ROOMY;
+    const shownLanes = this.lanes.order.length;
+    this.sizes = shownLanes > DENSE_FROM ? DENSE : settings.large && shownLanes <= WIDE_TO ? WIDE : ROOMY;
     /** By place of the lane, in CSS pixels; one more at the end. */
     this.laneTop = new Float64Array(this.lanes.order.length + 1);
     this.trackTop = new Float64Array(this.lanes.first.length - 1);
