@@ -81,6 +81,7 @@ class Reading {
       }),
     );
     this._stale = false;
+    this.run.problem = null;
     if (this.target !== this.run) this._replace();
     this.run.complete = TABLES.every((name) => this.run[name].complete);
     this._tell();

@@ -18,6 +18,8 @@ import { tableKeys } from "./table/keys.js";
 const ROW_HEIGHT = 30;
 const HEAD_HEIGHT = 31;
 const TYPING_MS = 120;
+/** What the server is asked for changes less often. */
+const SEARCH_TYPING_MS = 400;
 const REBUILD_MS = 1500;
 
 export class MessageTable {
@@ -45,6 +47,8 @@ export class MessageTable {
     this._builtAt = performance.now();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this._later = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this._typing = undefined;
     this.dom = makeTableDom(root, {
       type: () => this._typed(),
       sort: (by) => this.sortBy(by),
@@ -67,12 +71,14 @@ export class MessageTable {
   // --- which rows ---
 
   _typed() {
-    clearTimeout(this._later);
-    this._later = setTimeout(() => {
+    clearTimeout(this._typing);
+    const { terms } = parseFilter(this.dom.field.value);
+    const asks = terms.some((each) => each.sort === "text" || each.sort === "path");
+    this._typing = setTimeout(() => {
       this.query = this.dom.field.value;
       this.context.setParams({ q: this.query });
       this.filter();
-    }, TYPING_MS);
+    }, asks ? SEARCH_TYPING_MS : TYPING_MS);
   }
 
   /** Filter and sort anew; what is selected stays. */
@@ -116,7 +122,10 @@ export class MessageTable {
     this.dom.none.hidden = shown > 0;
     if (shown === 0) {
       const busy = searches.some((each) => !each.done);
-      fill(this.dom.none, all === 0
+      const failed = searches.find((each) => each.error)?.error;
+      fill(this.dom.none, failed
+        ? stateMessage("The server can't search for that", failed.message, { kind: "failed" })
+        : all === 0
         ? stateMessage("Nothing is on record", "No message, effect or log line was recorded in this run.")
         : busy ? stateMessage("Searching payloads", "", { kind: "busy" })
         : stateMessage("Nothing fits", "No message, effect or log line is as the filter says."));
@@ -246,6 +255,7 @@ export class MessageTable {
     this.searches.destroy();
     cancelAnimationFrame(this._frame);
     clearTimeout(this._later);
+    clearTimeout(this._typing);
   }
 }
 
