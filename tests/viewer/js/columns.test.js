@@ -2,38 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { decode, Table } from "../../../agentmesh/viewer/static/data/columns.js";
-
-const ARRAYS = { f64: Float64Array, u32: Uint32Array, u8: Uint8Array };
-
-/**
- * What a server would send.
- * @param {Record<string, any>} header
- * @param {Record<string, [keyof ARRAYS, number[]]>} columns
- */
-function body(header, columns) {
-  const blocks = [];
-  const described = [];
-  let offset = 0;
-  for (const [name, [dtype, values]] of Object.entries(columns)) {
-    const bytes = new Uint8Array(new ARRAYS[dtype](values).buffer);
-    described.push({ name, dtype, offset, length: bytes.length });
-    const padded = new Uint8Array(Math.ceil(bytes.length / 8) * 8);
-    padded.set(bytes);
-    blocks.push(padded);
-    offset += padded.length;
-  }
-  let text = JSON.stringify({ table: "t", generation: 1, complete: true, dictionaries: {}, ...header, columns: described });
-  text = text.padEnd(Math.ceil((text.length + 4) / 8) * 8 - 4);
-  const all = new Uint8Array(4 + text.length + offset);
-  new DataView(all.buffer).setUint32(0, text.length, true);
-  all.set(new TextEncoder().encode(text), 4);
-  let at = 4 + text.length;
-  for (const block of blocks) {
-    all.set(block, at);
-    at += block.length;
-  }
-  return all.buffer;
-}
+import { columnsBody as body } from "./helpers_run.js";
 
 /** @param {Table} table @param {string} name */
 function values(table, name) {

@@ -4,6 +4,7 @@ import { isAbort } from "../../data/api.js";
 import { count, plural } from "../../logic/format.js";
 import { listRuns, RUN_SORTS } from "../../logic/runs_list.js";
 import { button, fill, h, stateMessage, told } from "../../shell/dom.js";
+import { makeDom } from "./dom.js";
 import { runRow } from "./row.js";
 
 /** @typedef {import("../../shell/context.js").Context} Context */
@@ -12,21 +13,6 @@ import { runRow } from "./row.js";
 
 const POLL_MS = 2000;
 const PAGE = 200;
-
-/** @type {{ id: string, title: string, sort?: RunSort }[]} */
-const COLUMNS = [
-  { id: "run", title: "Run" },
-  { id: "status", title: "Status" },
-  { id: "workflow", title: "Workflow" },
-  { id: "outcome", title: "Result" },
-  { id: "started", title: "Started", sort: "started" },
-  { id: "took", title: "Took", sort: "duration" },
-  { id: "events", title: "Events", sort: "events" },
-  { id: "failures", title: "Failed", sort: "failures" },
-  { id: "tokens", title: "Tokens", sort: "tokens" },
-  { id: "cost", title: "Cost", sort: "cost" },
-  { id: "driver", title: "Driver" },
-];
 
 class RunsPage {
   /**
@@ -51,41 +37,17 @@ class RunsPage {
     this.folded = new Set();
     this.sort = sortOf(context.params());
     this.abort = new AbortController();
-    this._build(root);
+    this.dom = makeDom(root, context.params().q ?? "", {
+      type: () => {
+        context.setParams({ q: this.dom.field.value });
+        this.draw();
+      },
+      sort: (by) => this.sortBy(by),
+      open: (id) => context.openRun(id),
+    });
     context.bindKeys(this.keys());
     this.draw();
     void this.poll();
-  }
-
-  /** @param {HTMLElement} root */
-  _build(root) {
-    this.field = h("input", {
-      class: "field", type: "search", spellcheck: false, value: this.context.params().q ?? "",
-      placeholder: "Filter runs: words, status:failed, workflow:main, -driver:branch", "aria-label": "Filter runs",
-      oninput: () => {
-        this.context.setParams({ q: this.field?.value ?? "" });
-        this.draw();
-      },
-    });
-    this.told = h("span", { class: "muted", role: "status" });
-    this.heads = COLUMNS.map(({ id, title, sort }) =>
-      h("div", { class: `cell r-${id}`, role: "columnheader", "data-sort": sort },
-        sort ? button(title, () => this.sortBy(sort), { class: "plain small" }) : title));
-    this.rows = h("div", { role: "rowgroup", class: "run-rows" });
-    this.problemList = h("div", { class: "run-problems" });
-    this.none = h("div", { hidden: true, class: "run-none" });
-    this.grid = h("div", { class: "grid runs-grid", role: "treegrid", tabIndex: 0, "aria-label": "Runs" },
-      h("div", { class: "table-head", role: "rowgroup" }, h("div", { class: "row", role: "row" }, this.heads)), this.rows);
-    this.rows.addEventListener("click", (event) => {
-      const at = event.target instanceof Element ? event.target : null;
-      const row = at?.closest("[data-run]");
-      if (!(row instanceof HTMLElement) || at?.closest("button, a")) return;
-      this.context.openRun(row.dataset.run ?? "");
-    });
-    fill(root,
-      h("div", { class: "runs-top" }, h("h1", null, "Runs"), this.told),
-      h("div", { class: "runs-filter" }, this.field),
-      this.problemList, this.grid, this.none);
   }
 
   /** Ask again and again what there is; the server says when nothing has changed. */
@@ -119,29 +81,27 @@ class RunsPage {
   }
 
   draw() {
-    const query = this.field?.value ?? "";
+    const query = this.dom.field.value;
     const all = listRuns(this.runs, { query, sort: this.sort.by, down: this.sort.down, folded: this.folded });
     this.shown = all;
     const now = Date.now();
     const longest = Math.max(1, ...this.runs.map((each) => each.duration_ns ?? 0));
     const left = all.length - this.limit;
-    if (this.rows) {
-      fill(this.rows,
-        all.slice(0, this.limit).map((each) => runRow(each, {
-          active: each.run.id === this.active, folded: this.folded.has(each.run.id), now, longest,
-          fold: () => this.fold(each.run.id),
-        })),
-        left > 0 && h("div", { class: "runs-more" }, button(`Show ${count(Math.min(left, PAGE))} of ${count(left)} more`, () => {
-          this.limit += PAGE;
-          this.draw();
-        })));
-    }
+    fill(this.dom.rows,
+      all.slice(0, this.limit).map((each) => runRow(each, {
+        active: each.run.id === this.active, folded: this.folded.has(each.run.id), now, longest,
+        fold: () => this.fold(each.run.id),
+      })),
+      left > 0 && h("div", { class: "runs-more" }, button(`Show ${count(Math.min(left, PAGE))} of ${count(left)} more`, () => {
+        this.limit += PAGE;
+        this.draw();
+      })));
     this._tell(all.length, query);
-    for (const head of this.heads ?? []) {
+    for (const head of this.dom.heads) {
       const mine = head.dataset.sort === this.sort.by;
       head.setAttribute("aria-sort", mine ? (this.sort.down ? "descending" : "ascending") : "none");
     }
-    this.grid?.setAttribute("aria-activedescendant", all.some((each) => each.run.id === this.active) ? "run-active" : "");
+    this.dom.grid.setAttribute("aria-activedescendant", all.some((each) => each.run.id === this.active) ? "run-active" : "");
   }
 
   /**
@@ -153,16 +113,15 @@ class RunsPage {
     const parts = [query ? `${shown} of ${plural(this.runs.length, "run")}` : plural(this.runs.length, "run")];
     if (running) parts.push(`${running} running`);
     if (this.pending) parts.push(`${this.pending} still being counted`);
-    if (this.told) fill(this.told, this.loaded ? parts.join(" · ") : "");
+    fill(this.dom.told, this.loaded ? parts.join(" · ") : "");
     const problems = this.problems.map(({ id, error }) =>
       h("div", { class: "notice bad" }, h("b", { class: "mono" }, told(id)), told(`${error.what} ${error.fix ?? ""}`)));
     if (this.error) problems.unshift(h("div", { class: "notice bad", role: "alert" }, told(this.error.message)));
-    if (this.problemList) fill(this.problemList, problems);
-    if (!this.none || !this.grid) return;
-    this.none.hidden = shown > 0;
-    this.grid.hidden = shown === 0;
+    fill(this.dom.problemList, problems);
+    this.dom.none.hidden = shown > 0;
+    this.dom.grid.hidden = shown === 0;
     if (shown > 0) return;
-    fill(this.none, !this.loaded
+    fill(this.dom.none, !this.loaded
       ? stateMessage("Looking for runs", "", { kind: "busy" })
       : query ? stateMessage("No run is like that", `None of ${plural(this.runs.length, "run")} has all of these words.`)
       : stateMessage("No runs yet", `Nothing is stored in ${this.context.api.config.store}. A run appears here as soon as it starts.`, { command: "agentmesh demo" }));
@@ -181,7 +140,7 @@ class RunsPage {
     if (!next) return;
     this.active = next.run.id;
     this.draw();
-    this.grid?.querySelector(".row.active")?.scrollIntoView({ block: "nearest" });
+    this.dom.grid.querySelector(".row.active")?.scrollIntoView({ block: "nearest" });
   }
 
   /** @returns {import("../../shell/keys.js").Binding[]} */
@@ -193,10 +152,10 @@ class RunsPage {
       { keys: "ArrowUp, k", label: "Previous run", group, run: () => this.move(-1) },
       { keys: "Enter", label: "Open the run", group, run: (event) => (onRow(event) && this.active ? this.context.openRun(this.active) : false) },
       { keys: "ArrowLeft, ArrowRight", label: "Hide or show forks", group, run: () => (this.active ? this.fold(this.active) : false) },
-      { keys: "/", label: "Filter", group, run: () => this.field?.select() },
+      { keys: "/", label: "Filter", group, run: () => this.dom.field.select() },
       {
         keys: "Escape", label: "From the filter to the list", group, typing: true,
-        run: (event) => (event.target === this.field ? this.grid?.focus() : false),
+        run: (event) => (event.target === this.dom.field ? this.dom.grid.focus() : false),
       },
     ];
   }
