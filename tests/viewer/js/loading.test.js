@@ -131,7 +131,7 @@ test("a run that is closed is not read on", async () => {
   const run = await loadRun(/** @type {any} */ (server.api), "r", () => {});
   await until(() => run.events.rows > 500);
   run.close();
-  await until(() => server.refused === 2); // it reads two tables at a time
+  await until(() => server.refused > 0);
 
   assert.equal(run.complete, false);
   assert.equal(run.problem, null);
