@@ -30,6 +30,7 @@ function serverOf(state) {
         return { version: server.version, generation: server.generation };
       },
       async bytes(/** @type {string} */ _run, /** @type {string} */ what, /** @type {any} */ { since, generation }, /** @type {any} */ { signal }) {
+        await new Promise((resolve) => setImmediate(resolve)); // as answers come, one by one
         if (signal.aborted) server.refused++;
         signal.throwIfAborted();
         asked.push(`${what}@${since}`);
