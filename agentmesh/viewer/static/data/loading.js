@@ -128,6 +128,7 @@ class Reading {
     if (live.generation !== this.run.info.generation) throw new Error("GenerationError");
     this._took(await this._ask(""));
     this._stale = true;
+    this.run.complete = false;
   }
 
   /** @param {import("./types.js").RunInfo} info */

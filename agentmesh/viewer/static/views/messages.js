@@ -111,7 +111,8 @@ export class MessageTable {
     const all = this.rows.count;
     const shown = this.places.length;
     const parts = [shown === all ? plural(all, "row") : `${count(shown)} of ${plural(all, "row")}`];
-    if (!this.context.run.complete) parts.push("the run is still being read");
+    const { run } = this.context;
+    if (!run.complete && !run.info.growing) parts.push("the run is still being read");
     for (const { done, searched, error } of searches) {
       if (error) parts.push(/** @type {any} */ (error).what ?? error.message);
       else if (!done) parts.push(`searching payloads: ${count(searched)} so far`);
