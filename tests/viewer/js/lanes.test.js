@@ -136,6 +136,16 @@ test("narrow bars become pixels, wide ones are handed on", () => {
   assert.deepEqual([...line.pixels].flatMap((pixel, x) => (pixel ? [x] : [])), [1, 2, 5, 6]);
 });
 
+test("what failed is seen among many that did not", () => {
+  const bars = someBars(4000, 1, 8, true);
+  const pyramid = new Pyramid(bars, layOut(bars, 1, byNumber), (bar) => (bar === 321 ? 1e9 : 1));
+  const line = makeLine(60);
+  const scale = 60 / Math.max(...bars.end);
+  fillLine(line, pyramid, 0, 0, scale, (bar) => (bar === 321 ? 7 : 1), () => {}, (bar) => bar === 321);
+
+  assert.equal(line.pixels[Math.floor(bars.start[321] * scale)], 7);
+});
+
 test("a line fills its track and nothing beyond the image", () => {
   const line = makeLine(4);
   line.pixels.set([0, 0xff112233, 0, 0]);

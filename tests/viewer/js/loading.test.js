@@ -37,7 +37,7 @@ function serverOf(state) {
         if (generation !== server.generation) throw new ApiError({ type: "GenerationError" }, 409);
         const rows = Math.min(server.page ?? 1000, server.rows - since);
         const values = Array.from({ length: rows }, (_, at) => server.base + since + at);
-        const header = { generation, since, rows, updates: 0, version: server.version, total: server.rows, next: since + rows, complete: since + rows >= server.rows, dictionaries: { types: ["", "A"] } };
+        const header = { generation, since, rows, updates: 0, version: server.version, total: server.rows, next: since + rows, complete: true, dictionaries: { types: ["", "A"] } };
         return { bytes: columnsBody(header, { updated: ["u32", []], n: ["u32", values] }), headers: new Headers() };
       },
     },

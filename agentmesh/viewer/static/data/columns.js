@@ -101,7 +101,8 @@ export class Table {
     }
     this.rows = rows;
     this.total = header.total;
-    this.complete = header.complete;
+    // The server calls complete what it has, and this is a page of it.
+    this.complete = header.complete && rows >= header.total;
   }
 
   /**

@@ -1,6 +1,6 @@
 /** How much goes on at each time, by kind: what the minimap shows. No DOM. */
 
-import { KINDS } from "./bars.js";
+import { isBad, KINDS } from "./bars.js";
 
 const TIMER = KINDS.indexOf("timer");
 
@@ -18,7 +18,7 @@ export function activity(bars, total, columns) {
     const from = Math.max(0, Math.min(columns - 1e-9, bars.start[bar] * scale));
     const to = Math.max(from, Math.min(columns - 1e-9, bars.end[bar] * scale));
     const kind = bars.kind[bar];
-    if (kind === 7 || kind === 9) failed[Math.floor(to)] = 1;
+    if (isBad(kind)) failed[Math.floor(to)] = 1;
     // Turns wait for their effects most of the time, and sleeps are nothing: effects say what goes on.
     if (bar < bars.turns || kind === TIMER || !(to >= from)) continue;
     spread(busy, slope, kind * columns, kind * (columns + 1), from, Math.max(to, from + 0.02));

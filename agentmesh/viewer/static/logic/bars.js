@@ -13,6 +13,11 @@ export const KINDS = /** @type {const} */ ([
 ]);
 const [TURN, , , , OPAQUE, , , FAILED, OPEN, DEAD] = KINDS.keys();
 
+/** Whether a bar failed, or is a dead letter. @param {number} kind */
+export function isBad(kind) {
+  return kind === FAILED || kind === DEAD;
+}
+
 /** By EFFECT_KINDS: other, tool, http, call, opaque, model, timer. */
 const OF_EFFECT = Uint8Array.from([OPAQUE, 1, 2, 3, 4, 5, 6]);
 /** By OUTCOMES: open, done, failed, expired, cancelled, dead, continued. */

@@ -46,6 +46,11 @@ export function makeLine(width) {
 /** What takes no time is as wide as this, and as visible. */
 const LEAST = 2;
 const FAINTEST = 0.5;
+/** What covers more than all: nothing is drawn over it. */
+const URGENT = 2;
+
+/** @returns {boolean} */
+const never = () => false;
 
 /** From how many columns on a bar is drawn with its edges, on a canvas. */
 export const EDGED = 3;
@@ -59,9 +64,10 @@ export const EDGED = 3;
  * @param {number} scale columns for each unit of the axis
  * @param {(bar: number) => number} colour a pixel
  * @param {(bar: number, left: number, right: number) => void} wide gets the others
+ * @param {(bar: number) => boolean} urgent bars that others must not hide
  * @returns {boolean} whether there is anything in the line
  */
-export function fillLine(line, pyramid, track, from, scale, colour, wide) {
+export function fillLine(line, pyramid, track, from, scale, colour, wide, urgent = never) {
   const { pixels, cover } = line;
   const width = pixels.length;
   let any = false;
@@ -76,11 +82,11 @@ export function fillLine(line, pyramid, track, from, scale, colour, wide) {
     }
     any = true;
     const columns = Math.min(width, Math.floor(left) + Math.max(LEAST, Math.round(right - left)));
-    const share = Math.min(1, Math.max(FAINTEST, (busy * scale) / Math.max(1, right - left)));
+    const share = urgent(bar) ? URGENT : Math.min(1, Math.max(FAINTEST, (busy * scale) / Math.max(1, right - left)));
     const pixel = colour(bar);
     for (let x = Math.max(0, Math.floor(left)); x < columns; x++) {
       if (share >= cover[x]) pixels[x] = pixel;
-      cover[x] = Math.min(1, cover[x] + share);
+      if (cover[x] < URGENT) cover[x] = share === URGENT ? URGENT : Math.min(1, cover[x] + share);
     }
   });
   return any;

@@ -35,7 +35,7 @@ export function runFacts(run, notices) {
     fact(info.workflow, ""),
     fact(duration(info.duration_ns ?? NaN), ""),
     fact(count(info.agents.length), info.agents.length === 1 ? "agent" : "agents"),
-    fact(shortCount(run.info.rows?.events ?? run.count), "events"),
+    fact(shortCount(Math.max(info.rows?.events ?? 0, run.count, info.building?.done ?? 0)), "events"),
     figures && tokens > 0 && fact(shortCount(tokens), "tokens"),
     figures && figures.cost_usd !== null && tokens > 0 && fact(cost(figures.cost_usd), figures.simulated_cost ? "simulated" : ""),
     figures && figures.failures > 0 && fact(count(figures.failures), "failed", "bad-text"),

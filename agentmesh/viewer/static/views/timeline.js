@@ -72,8 +72,9 @@ export class Timeline {
     this._watch.observe(this.dom.body);
     this._attach();
     context.bindKeys(timelineKeys(this));
+    this._linked = Boolean(context.params().window);
     this._restoreWindow();
-    this.selected();
+    this.selected(true);
     this._choose();
   }
 
@@ -110,7 +111,7 @@ export class Timeline {
     this.viewport.resize(this.scene.axis.total);
     this.hovered = -1;
     this._restoreWindow();
-    this.selected();
+    this.selected(false);
     this._choose();
   }
 
@@ -168,14 +169,19 @@ export class Timeline {
     showSummary(this.dom.summary, this.cones, this.path);
   }
 
-  /** Another event is selected. */
-  selected() {
+  /**
+   * Another event is selected, or its bar is another one now.
+   * @param {boolean} reveal whether to bring it into view
+   */
+  selected(reveal) {
     const { run } = this.context;
     const event = this.context.selected();
     this.bar = barOf(run, this.scene.bars, event);
     this.cones = findCones(run, event);
     this._tellSummary();
-    if (event >= 0) this._reveal(event);
+    // A link that names a part of the run shows that, wherever its event is.
+    if (event >= 0 && reveal && !this._linked) this._reveal(event);
+    if (event >= 0) this._linked = false;
     this.redraw(false);
     this._settle();
   }
@@ -377,7 +383,7 @@ export const view = {
         if (change.params) timeline.chosen();
         if (change.run) timeline.grown();
         if (change.selection) {
-          timeline.selected();
+          timeline.selected(true);
           timeline.redraw(true);
         }
       },

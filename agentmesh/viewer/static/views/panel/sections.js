@@ -97,7 +97,7 @@ export function errorView(error, traceback = "", title = "Error") {
   return h(
     "section",
     { class: "part error" },
-    h("header", null, h("h3", null, title), h("span", { class: "mono bad-text" }, told(error.type ?? ""))),
+    h("header", null, h("h3", null, title), h("span", { class: "mono bad-text" }, told(String(error.type ?? "").replace(/^builtins\./, "")))),
     h("p", { class: "error-what" }, told(error.what ?? "")),
     error.cause && h("p", { class: "muted" }, told(error.cause)),
     error.fix && h("p", null, told(error.fix)),

@@ -1,5 +1,6 @@
 /** The timeline's keys. */
 
+import { isBad } from "../../logic/bars.js";
 import { boxOf } from "./overlay.js";
 
 /** @typedef {import("../timeline.js").Timeline} Timeline */
@@ -109,7 +110,7 @@ function failure(timeline) {
   const at = timeline.bar < 0 ? -Infinity : bars.start[timeline.bar];
   let [found, first] = [-1, -1];
   for (let bar = 0; bar < bars.count; bar++) {
-    if (bars.kind[bar] !== 7 && bars.kind[bar] !== 9) continue;
+    if (!isBad(bars.kind[bar])) continue;
     if (first < 0 || bars.start[bar] < bars.start[first]) first = bar;
     const later = bars.start[bar] > at || (bars.start[bar] === at && bar > timeline.bar);
     if (later && (found < 0 || bars.start[bar] < bars.start[found])) found = bar;

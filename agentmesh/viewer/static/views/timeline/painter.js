@@ -1,6 +1,7 @@
 /** Draws the bars of the lanes that are in view: narrow ones as pixels, wide ones with edges and names. */
 
 import { EFFECT_KINDS } from "../../data/run_data.js";
+import { isBad } from "../../logic/bars.js";
 import { effectName } from "../../logic/format.js";
 import { fillLine, makeLine, putLine } from "../../logic/raster.js";
 import { visible } from "../../logic/text.js";
@@ -52,7 +53,7 @@ export class Painter {
         const y = Math.round((scene.trackTop[track] - scroll) * ratio);
         const high = Math.round(scene.trackHeight[track] * ratio);
         const found = fillLine(this._line, scene.pyramid, track, viewport.from, scale, colour.pixel,
-          (bar, left, right) => void wide.push({ bar, left, right, y, height: high }));
+          (bar, left, right) => void wide.push({ bar, left, right, y, height: high }), colour.urgent);
         if (!found) continue;
         if (!any) pixels.fill(0);
         any = true;
@@ -196,12 +197,14 @@ function colouring(scene, palette) {
   const { bars, heat } = scene;
   if (heat) {
     return {
+      urgent: undefined,
       pixel: (/** @type {number} */ bar) => palette.heat[heat.steps[bar]],
       css: (/** @type {number} */ bar) => palette.heatCss[heat.steps[bar]],
       ink: (/** @type {number} */ bar) => palette.heatInk[heat.steps[bar]],
     };
   }
   return {
+    urgent: (/** @type {number} */ bar) => isBad(bars.kind[bar]),
     pixel: (/** @type {number} */ bar) => palette.kinds[bars.kind[bar]],
     css: (/** @type {number} */ bar) => palette.kindCss[bars.kind[bar]],
     ink: (/** @type {number} */ bar) => palette.kindInk[bars.kind[bar]],

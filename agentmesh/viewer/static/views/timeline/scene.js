@@ -3,7 +3,7 @@
  * they are on the screen. It is made anew when the run grows or somebody wants another axis.
  */
 
-import { identity, makeBars } from "../../logic/bars.js";
+import { identity, isBad, makeBars } from "../../logic/bars.js";
 import { findGaps, FoldMap } from "../../logic/folding.js";
 import { barValues, heat } from "../../logic/heat.js";
 import { layOut } from "../../logic/lanes.js";
@@ -214,11 +214,6 @@ export class Scene {
   }
 }
 
-/** @param {number} kind failed, or dead */
-function isBad(kind) {
-  return kind === 7 || kind === 9;
-}
-
 /** @param {RunData} run */
 function foldIdle(run) {
   const { turns, effects, messages } = run;
@@ -294,5 +289,7 @@ function compareBy(run, order) {
     return (a, b) => agent(a).address.localeCompare(agent(b).address, "en", { numeric: true });
   }
   if (order === "busy") return (a, b) => agent(b).events - agent(a).events || a - b;
-  return (a, b) => agent(a).first_ns - agent(b).first_ns || a - b;
+  // Agents of which nothing was read yet come last.
+  const start = (/** @type {number} */ index) => (agent(index).events > 0 ? agent(index).first_ns : Number.MAX_VALUE);
+  return (a, b) => start(a) - start(b) || a - b;
 }
