@@ -45,7 +45,9 @@ def test_another_state_is_an_event_of_its_own(counted: RecordedRun, store: Path)
     assert len(report.effects_issued) == len(programs.CALLS) == 2
     assert "Counter/b" not in report.cone
     with am.open_run(report.run_id, store=str(store)) as branch:
-        assert branch.at("Counter/a@3").agent().state["total"] == 50
+        state = branch.at("Counter/a@3").agent().state
+        assert state is not None
+        assert state["total"] == 50
         again = checked(
             am.fork(branch, edit=am.edit.result(9, "Counter/b@2"), policy="live"), store
         )
