@@ -68,6 +68,7 @@ test("rows of three tables stand in the order of time", () => {
 test("terms are about agents, kinds, names, amounts and states", () => {
   assert.deepEqual(left("agent:Stock"), ["m0", "m1", "l0", "e1", "m2"]);
   assert.deepEqual(left("from:Stock"), ["m1", "l0", "e1"]);
+  assert.deepEqual(left("from:stock/main|nobody"), ["m1", "l0", "e1"]);
   assert.deepEqual(left("to:Stock kind:ask"), ["m0"]);
   assert.deepEqual(left("kind:message"), ["m0", "m1", "m2"]);
   assert.deepEqual(left("kind:model|info"), ["e0", "l0"]);
@@ -81,6 +82,15 @@ test("terms are about agents, kinds, names, amounts and states", () => {
   assert.deepEqual(left("failed"), ["e1"]);
   assert.deepEqual(left("open"), ["m2"]);
   assert.deepEqual(left("done"), ["m0", "e0"]);
+});
+
+test("all of a name means that one only", () => {
+  const [first, second] = RUN.agents;
+  [first.address, second.address] = ["Clerk/7", "Clerk/70"];
+  assert.deepEqual(left("from:Clerk/7"), ["m0", "e0", "m2"]);
+  assert.deepEqual(left("from:Clerk/7*").length, 6);
+  assert.deepEqual(left("from:erk/7").length, 6);
+  [first.address, second.address] = ["main/root", "Stock/main"];
 });
 
 test("a bare word is looked for in names, and in what the server finds", () => {

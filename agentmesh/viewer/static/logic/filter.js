@@ -143,15 +143,15 @@ function stateTest(run, table, wanted) {
  */
 function nameTest(run, table, field, values) {
   const { columns } = run[TABLE_OF[table]];
-  const any = (/** @type {string} */ name) => values.some((value) => fits(name, value));
-  if (field === "agent" || field === "from" || field === "to") return agentTest(run, table, field, any);
-  if (field === "kind") return kindTest(run, table, any);
+  if (field === "agent" || field === "from" || field === "to") return agentTest(run, table, field, values);
+  if (field === "kind") return kindTest(run, table, values);
   const [dictionary, column] = {
     type: ["types", columns.type], handler: ["handlers", columns.handler],
     name: ["effect_names", columns.name], model: ["models", columns.model],
   }[field] ?? ["", undefined];
   if (!column || typeof dictionary !== "string" || typeof column === "string") return never;
   const words = run.dictionaries[dictionary] ?? [];
+  const any = among(words, values);
   const codes = marks(words.length, (code) => words[code] !== "" && any(words[code]));
   return (row) => codes[column[row]] === 1;
 }
@@ -160,11 +160,12 @@ function nameTest(run, table, field, values) {
  * @param {RunData} run
  * @param {number} table
  * @param {string} field
- * @param {(name: string) => boolean} any
+ * @param {string[]} values
  * @returns {Test}
  */
-function agentTest(run, table, field, any) {
+function agentTest(run, table, field, values) {
   const { columns } = run[TABLE_OF[table]];
+  const any = among(["outside", ...run.agents.map((each) => each.address)], values);
   const codes = marks(run.agents.length + 1, (code) => any(run.address(code - 1)));
   if (table !== MESSAGE) {
     if (field === "to") return never;
@@ -179,18 +180,33 @@ function agentTest(run, table, field, any) {
 /**
  * @param {RunData} run
  * @param {number} table
- * @param {(name: string) => boolean} any
+ * @param {string[]} values
  * @returns {Test}
  */
-function kindTest(run, table, any) {
+function kindTest(run, table, values) {
   const { columns } = run[TABLE_OF[table]];
   const [group, names, column] =
     table === MESSAGE ? ["message", MESSAGE_KINDS, columns.kind]
     : table === EFFECT ? ["effect", EFFECT_KINDS, columns.kind]
     : ["log", LEVELS, columns.level];
+  const any = among([...MESSAGE_KINDS, ...EFFECT_KINDS, ...LEVELS, "message", "log"], values);
   if (any(/** @type {string} */ (group))) return () => true;
   const codes = marks(names.length, (code) => any(/** @type {string[]} */ (names)[code]));
   return (row) => codes[/** @type {any} */ (column)[row]] === 1;
+}
+
+/**
+ * Whether a name is meant: a value that is all of a name means that one, and not those that have
+ * it as a part (`Writer/1` is not `Writer/12`).
+ * @param {readonly string[]} names
+ * @param {string[]} values
+ * @returns {(name: string) => boolean}
+ */
+function among(names, values) {
+  const known = new Set(names.map((each) => each.toLowerCase()));
+  const exact = new Set(values.map((each) => each.toLowerCase()).filter((each) => known.has(each)));
+  const parts = values.filter((each) => !exact.has(each.toLowerCase()));
+  return (name) => exact.has(name.toLowerCase()) || parts.some((value) => fits(name, value));
 }
 
 /**
