@@ -3,6 +3,7 @@
 import { cost, count, duration, plural, shortCount } from "../logic/format.js";
 import { fill, h, told } from "./dom.js";
 import { runTitle } from "./frame.js";
+import { FIRST_VIEW, formatRoute } from "./router.js";
 
 /** @typedef {import("../data/run_data.js").RunData} RunData */
 
@@ -32,6 +33,7 @@ export function runFacts(run, notices) {
   const figures = info.figures;
   const tokens = (figures?.input_tokens ?? 0) + (figures?.output_tokens ?? 0);
   const facts = [
+    info.parent && branchOf(info),
     fact(info.workflow, ""),
     fact(duration(info.duration_ns ?? NaN), ""),
     fact(count(info.agents.length), info.agents.length === 1 ? "agent" : "agents"),
@@ -41,6 +43,14 @@ export function runFacts(run, notices) {
     figures && figures.failures > 0 && fact(count(figures.failures), "failed", "bad-text"),
   ];
   return [runTitle(info.id, statusPill(info.status)), facts];
+}
+
+/** A branch says what it comes from. @param {import("../data/types.js").RunInfo} info */
+function branchOf({ id, parent }) {
+  const compare = formatRoute({ run: parent, view: "compare", params: { with: id } });
+  return h("span", null, "branch of ",
+    h("a", { href: formatRoute({ run: parent, view: FIRST_VIEW, params: {} }), class: "mono" }, told(parent)), " (",
+    h("a", { href: compare }, "compare"), ")");
 }
 
 /**

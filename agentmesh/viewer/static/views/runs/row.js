@@ -34,7 +34,7 @@ export function runRow({ run, depth, forks }, { active, folded, now, longest, fo
     name,
     cell("status", statusPill(run.status)),
     cell("workflow", [told(run.workflow), h("span", { class: "faint" }, " ", told(run.program))], `${run.workflow} ${run.program}`),
-    cell("outcome", outcomeOf(run)),
+    cell("outcome", [run.parent && compareLink(run), outcomeOf(run)]),
     cell("started", moment(run.started_ms, now), new Date(run.started_ms).toISOString()),
     h("div", { class: "cell r-took", role: "gridcell" }, duration(ns), bar),
     ...figureCells(run),
@@ -64,6 +64,12 @@ function figureCells(run) {
     cell("cost", tokens && figures.cost_usd === null ? h("span", { class: "faint", title: "The price of its models is not known" }, "–") : cost(figures.cost_usd),
       figures.simulated_cost ? "Of a simulated model" : undefined),
   ];
+}
+
+/** Where a branch and its parent are held against each other. @param {import("../../data/types.js").Run} run */
+function compareLink(run) {
+  const href = formatRoute({ run: run.parent, view: "compare", params: { with: run.id } });
+  return h("a", { href, class: "run-compare", tabIndex: -1, title: "Compare it with its parent" }, "compare");
 }
 
 /** @param {import("../../data/types.js").Run} run */

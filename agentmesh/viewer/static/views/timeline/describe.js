@@ -20,7 +20,7 @@ export function describe(scene, bar) {
   const tokens = columns.input_tokens[row] + columns.output_tokens[row];
   /** @type {[string, string][]} */
   const facts = [["at", duration(isTurn && !(columns.begin[row] >= 0) ? columns.delivered[row] : columns.begin[row], 5)]];
-  facts.push(["took", Number.isNaN(columns.end[row]) ? "goes on" : duration(columns.end[row] - columns.begin[row])]);
+  facts.push(["took", Number.isNaN(columns.end[row]) ? (run.info.growing ? "goes on" : "it did not end") : duration(columns.end[row] - columns.begin[row])]);
   if (isTurn) {
     const wait = columns.begin[row] - columns.delivered[row];
     if (wait > 0) facts.push(["waited", duration(wait)]);

@@ -5,6 +5,12 @@ import { boxOf } from "./overlay.js";
 
 /** @typedef {import("../timeline.js").Timeline} Timeline */
 
+/** What the pointer does, for the help: no key has these names. @type {import("../../shell/keys.js").Binding[]} */
+const POINTER = [
+  ["drag", "Pan"], ["mod+wheel", "Zoom"], ["shift+wheel", "Pan sideways"], ["shift+drag", "Zoom to a stretch"],
+  ["double-click", "Zoom to a bar"],
+].map(([keys, label]) => ({ keys, label, group: "Timeline, by pointer", run: () => false }));
+
 /**
  * @param {Timeline} timeline
  * @returns {import("../../shell/keys.js").Binding[]}
@@ -35,6 +41,7 @@ export function timelineKeys(timeline) {
     { keys: "i", label: "Fold idle stretches", group, run: () => flip("fold") },
     { keys: "c", label: "Critical path", group, run: () => flip("path") },
     { keys: "f", label: "Find an agent's lane", group, run: () => timeline.toolbar.filter.focus() },
+    ...POINTER,
   ];
 }
 

@@ -119,7 +119,8 @@ const NAMES = {
 export function showLegend(element, scene, palette) {
   if (!scene.heat) {
     const there = new Set(scene.bars.kind);
-    fill(element, KINDS.map((name, kind) => there.has(kind) && kind !== 9 && swatch(palette.kindCss[kind], NAMES[name])));
+    fill(element, KINDS.map((name, kind) => there.has(kind) && kind !== 9 &&
+      swatch(palette.kindCss[kind], name === "open" && !scene.run.info.growing ? "not ended" : NAMES[name])));
     return;
   }
   const { low, high } = scene.heat;
