@@ -21,7 +21,8 @@ class Wanted:
 
     at: str | None
     edits: list[Edit]
-    policy: str
+    policy: str | None
+    on: str | None = None
     known: list[str]
     irreversible: bool
     program: str | None
@@ -41,6 +42,7 @@ def fork(name: str, wanted: Wanted, *, store: str | None, as_json: bool) -> int:
                 policy=wanted.policy,
                 known=wanted.known,
                 irreversible=wanted.irreversible,
+                on=wanted.on,
                 run_id=wanted.run_id,
             )
     if as_json:

@@ -176,6 +176,11 @@ class Ledger:
         rows = self._rows("start_effect", ("agent", "step", "effect_kind"))
         return {strings.unescape(agent): step for agent, step, sort in rows if sort == "http"}
 
+    def irreversible(self) -> set[str]:
+        """Return the names of effects that can't be taken back."""
+        rows = self._rows("start_effect", ("effect_name", "idempotent"))
+        return {name or "" for name, may_repeat in rows if may_repeat is False}
+
     def count(self, address: str) -> int:
         """Return how many steps an agent has; 0 for one that never lived."""
         index = self.order.index

@@ -123,6 +123,7 @@ class HostProcess:
             on_failure=self._on_failure,
             on_full=lambda full: self._gates.announce(full, self._peers.values()),
             keeper=keeper,
+            clock_ns=plan.clock(),
         )
         self._gates = Gates(self._engine.flow)
         if opened.succession is not None:

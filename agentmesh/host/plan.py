@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentmesh.host.clock import SteadyClock
 from agentmesh.kernel.envelope import ASK, CLIENT, Envelope, address
 from agentmesh.sdk.agent import WORKFLOW_HANDLER
 from agentmesh.sdk.program import Program, Redactor, RunContext
@@ -62,6 +63,16 @@ class Plan:
     started_at_ns: int = 0
     """When the run began, nanoseconds since the epoch; 0 for now."""
 
+    behind_ns: int = 0
+    """How far the clocks of its hosts are behind: a branch goes on from when it was."""
+    known_as: str = ""
+    """Of a branch: the run that its handlers think they are in; empty for itself."""
+
+    def clock(self) -> SteadyClock | None:
+        """Return the clock of a host, if it is behind; None if it is just any."""
+        behind = self.behind_ns
+        return SteadyClock(lambda: time.time_ns() - behind) if behind else None
+
     @property
     def root(self) -> str:
         """Address of the workflow's agent."""
@@ -85,7 +96,8 @@ class Plan:
     def context(self, program: Program, redactor: Redactor) -> RunContext:
         """Return what handlers find of this run."""
         return RunContext(
-            run_id=self.run_id,
+            run_id=self.known_as or self.run_id,
+            outside_id=self.run_id if self.known_as else "",
             program=program,
             redactor=redactor,
             root=self.root,

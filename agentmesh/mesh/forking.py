@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from agentmesh.causality.references import Named
 from agentmesh.counterfactual.amending import codes_in
-from agentmesh.counterfactual.answers import FUNCTION, STOP, Answering, Answers, StoppedError
+from agentmesh.counterfactual.answers import FUNCTION, LIVE, STOP, Answering, Answers, StoppedError
 from agentmesh.counterfactual.edit import Edit
 from agentmesh.counterfactual.edits import Changes, Resolver
 from agentmesh.counterfactual.engine import Engine
@@ -29,10 +29,13 @@ from agentmesh.journal.directory import RunDirectory
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.run_info import CANCELLED, DONE, FAILED, RUNNING, Status
 from agentmesh.kernel.envelope import REPLY
-from agentmesh.mesh.options import check_run_id, new_run_id
+from agentmesh.mesh.execution import LOCAL
+from agentmesh.mesh.live_branch import Past, check_live, go_on, live_report
+from agentmesh.mesh.options import RunOptions, check_run_id, new_run_id
 from agentmesh.mesh.recorded_run import RecordedRun
 from agentmesh.mesh.replaying import replayer_of
 from agentmesh.mesh.runs import open_run
+from agentmesh.replay.driver import Replayer
 
 _HOST = "branch"
 
@@ -46,6 +49,7 @@ def fork(
     answers: Answers | None = None,
     known: Sequence[str | Path] = (),
     irreversible: bool = False,
+    on: str | None = None,
     store: str | None = None,
     program: str | Path | None = None,
     run_id: str | None = None,
@@ -68,6 +72,8 @@ def fork(
             asked. Implies the policy `function`.
         known: Further runs whose answers count before the policy: their ids.
         irreversible: Whether effects that are not idempotent may be performed for the branch.
+        on: `ray` or `local`: after its first event the branch goes on for real, there, and all
+            effects are performed. It is made from the record by default.
         store: Where the parent is, and the branch will be.
         program: The program's file, when it is not where it ran.
         run_id: The branch's id; made from the time by default.
@@ -96,6 +102,9 @@ def fork(
         then = Answering(chosen, opened, answers, irreversible=irreversible)
         answering = answered_first(opened.store, known, then)
         branch = _Branch(opened, edits, answering, run_id or new_run_id())
+        if on is not None:
+            _check_policy(policy)
+            return branch.go_live(at, on, irreversible=irreversible)
         return branch.make(at)
     finally:
         if opened is not run:
@@ -116,6 +125,14 @@ def _check(run: RecordedRun, at: Named | None, edits: list[Edit]) -> None:
         )
 
 
+def _check_policy(policy: str | None) -> None:
+    if policy not in (None, LIVE):
+        raise UsageError(
+            f"The policy is {policy!r}, and a branch that goes on for real performs all effects.",
+            fix="Leave out on=, or say policy='live'.",
+        )
+
+
 class _Branch:
     """One branch on its way into the store."""
 
@@ -129,7 +146,8 @@ class _Branch:
         self._redactor = run.store.redactor_for(run.info)
         self._started = time.perf_counter()
 
-    def make(self, at: Named | None) -> Report:
+    def _begin(self, at: Named | None) -> tuple[Replayer, Changes, dict[str, int]]:
+        """Return what replays the parent, what is different, and the cut."""
         run = self._run
         replayer = replayer_of(run, self._redactor, run.program)
         context = replayer.context
@@ -138,7 +156,33 @@ class _Branch:
         replayer.context = replaced(context, outside_id=self._id, code=code)
         order = run.order()
         changes = Resolver(run, order, replayer.context.program).resolve(self._edits, at)
-        cut = order.cut(changes.kept) if changes.kept >= 0 else {}
+        return replayer, changes, order.cut(changes.kept) if changes.kept >= 0 else {}
+
+    def go_live(self, at: Named | None, where: str, *, irreversible: bool) -> Report:
+        """Make a branch that goes on for real."""
+        run = self._run
+        replayer, changes, cut = self._begin(at)
+        context = replayer.context
+        past = Past(
+            ledger=run.ledger(),
+            changes=changes,
+            cut=cut,
+            program=context.program,
+            root=context.root,
+        )
+        check_live(past, where, irreversible=irreversible)
+        directory = self._create(changes, where)
+        options = RunOptions(store=run.store.location, quiet=True, local=where == LOCAL)
+        outcome = go_on(past, directory, self._redactor, options, run.program)
+        with run.store.open_run(self._id) as made:
+            report = live_report(run, made, cut)
+        report.edits = [each for each in made.info.interventions if each.get("branch") == self._id]
+        report.location, report.seconds = outcome.location, time.perf_counter() - self._started
+        return report
+
+    def make(self, at: Named | None) -> Report:
+        run = self._run
+        replayer, changes, cut = self._begin(at)
         directory = self._create(changes)
         log = directory.log_writer(_HOST, self._redactor)
         engine = Engine(
@@ -166,7 +210,7 @@ class _Branch:
         self._finish(directory, engine, stopped)
         return self._report(directory, engine, stopped)
 
-    def _create(self, changes: Changes) -> RunDirectory:
+    def _create(self, changes: Changes, where: str = _HOST) -> RunDirectory:
         info = self._run.info
         said = [one.as_json() for one in self._edits]
         for one, name, message in zip(said, changes.names, changes.messages, strict=True):
@@ -185,7 +229,7 @@ class _Branch:
             error=None,
             created_at_ns=0,
             ended_at_ns=0,
-            driver=_HOST,
+            driver=where,
             submission_id="",
         )
         return self._run.store.create_run(branch)

@@ -114,6 +114,7 @@ class _LocalRun:
             on_client=lambda envelope: _settle(answer, envelope),
             on_failure=lambda error: None if answer.done() else answer.set_exception(error),
             keeper=self._keeper,
+            clock_ns=self._plan.clock(),
         )
         with _Terminated(loop, answer):
             if self._prepare is not None:

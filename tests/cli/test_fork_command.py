@@ -10,7 +10,6 @@ import agentmesh as am
 from agentmesh.cli import app as cli
 from tests.counterfactual import programs
 
-
 CLOSED = """
 import agentmesh as am
 from tests.counterfactual.programs import Bid
@@ -105,3 +104,13 @@ def test_edits_of_model_calls_are_edits(store: Path) -> None:
     assert [each["edit"] for each in said["edits"]] == ["model", "model", "model"]
     assert said["edits"][0]["agents"] == ["Bidder"]
     assert (said["executed"], said["changed"]) == (0, False)
+
+
+def test_a_branch_goes_on_for_real_where_it_is_told_to(store: Path) -> None:
+    """What can't be taken back is done only if that is said."""
+    refused = fork(store, "--at", "Bidder/Ann@2", "--on", "local")
+    assert refused.exit_code == 2
+    assert "can't be taken back" in " ".join(refused.output.split())
+    done = fork(store, "--at", "Bidder/Ann@2", "--on", "local", "--irreversible", "--json")
+    said = json.loads(done.stdout)
+    assert (said["status"], said["policy"], said["changed"]) == ("done", "live", False)

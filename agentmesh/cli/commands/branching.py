@@ -21,6 +21,13 @@ def _many(name: str, metavar: str, text: str) -> object:
     return typer.Option(name, metavar=metavar, help=f"{text} Repeatable.")
 
 
+class Places(StrEnum):
+    """Where a branch can go on for real."""
+
+    ray = "ray"
+    local = "local"
+
+
 Texts = list[str] | None
 ResultOption = Annotated[
     Texts, _many("--result", "EVENT=JSON", "The effect that ended there has another result.")
@@ -122,6 +129,13 @@ def fork(
         bool,
         typer.Option("--irreversible", help="Also perform what is declared idempotent=False."),
     ] = False,
+    on: Annotated[
+        Places | None,
+        typer.Option(
+            help="Let it go on for real, there: all effects after --at are performed.",
+            show_default="made from the record",
+        ),
+    ] = None,
     program: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="The program, if it is not where it ran."),
@@ -156,7 +170,8 @@ def fork(
     wanted = fork_command.Wanted(
         at=at,
         edits=fork_edits.edits_of({name: each or [] for name, each in said.items()}),
-        policy=policy.value,
+        policy=None if on is not None and policy is Misses.stop else policy.value,
+        on=None if on is None else on.value,
         known=known or [],
         irreversible=irreversible,
         program=program,
