@@ -1,4 +1,4 @@
-"""How many worlds a second one core runs, and how many schedules an exhaustive search."""
+"""How many worlds a second one core runs, how many schedules a search, and what a branch costs."""
 
 import time
 from functools import partial
@@ -8,6 +8,7 @@ from agentmesh.simulation.pct import Pct
 from agentmesh.simulation.pool import Timing
 from agentmesh.simulation.schedulers import Fifo, Random, Scheduler
 from agentmesh.simulation.world import World
+from tests.benchmarks import forking
 from tests.benchmarks.simulation_programs import Rounds, hundred_messages
 from tests.benchmarks.table import Row
 from tests.simulation.programs import lost_update
@@ -24,6 +25,7 @@ def measure() -> list[Row]:
         _worlds("random", Random),
         _worlds("PCT, depth 3", partial(Pct, 3, 100)),
         _search(),
+        *forking.measure(),
     ]
 
 
