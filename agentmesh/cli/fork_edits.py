@@ -9,7 +9,7 @@ from agentmesh.counterfactual.edit import Edit
 from agentmesh.errors import UsageError
 
 
-def edits_of(said: Mapping[str, list[str]]) -> list[Edit]:
+def edits_of(said: Mapping[str, Any]) -> list[Edit]:
     """Return the edits that options ask for.
 
     Args:
@@ -18,7 +18,11 @@ def edits_of(said: Mapping[str, list[str]]) -> list[Edit]:
     Raises:
         UsageError: One can't be understood.
     """
-    return [_EDITS[name](text) for name, texts in said.items() for text in texts]
+    return [
+        made(text)
+        for name, made in _EDITS.items()
+        for text in said.get(name) or said.get(f"{name}_") or ()
+    ]
 
 
 def _parts(text: str, option: str, what: str) -> tuple[str, str]:

@@ -65,7 +65,7 @@ class Carrier:
         """The agents that a change has come near; all others are as they were."""
         self._came: set[str] = set()
         """Messages that came as they were recorded, to agents that nobody looks at."""
-        self._used: set[int] = set()
+        self._used: set[str] = set()
         """Effects of the parent that answer one of the branch."""
         self._from_client = parent.ledger.client_sent
         self._now = 0
@@ -250,7 +250,7 @@ class Carrier:
             since: The agent's next step, for an effect that began before it was looked at.
         """
         done = 0 if since is None else sum(place.step < since for place in ended.pieces)
-        self._used.add(id(ended))
+        self._used.add(ended.key)
         item = self._effect(address, ended.command, ended, done, begun=ended.started_at)
         item.same = True
         self._add_changed(item, is_new=since is None)
@@ -280,10 +280,10 @@ class Carrier:
         record = self._parent.record(address)
         found = record.by_key.get(command.key)
         if found is None or found.end is None:
-            unused = (one for one in record.alike(command) if id(one) not in self._used)
+            unused = (one for one in record.alike(command) if one.key not in self._used)
             found = next(unused, None)
         if found is not None:
-            self._used.add(id(found))
+            self._used.add(found.key)
         return found
 
     def _effect(

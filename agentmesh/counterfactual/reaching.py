@@ -110,7 +110,7 @@ class Reach(Carrier):
             if isinstance(command, StartEffect):
                 ended = record.effects[effect_key(address, command.turn, command.n)]
                 if ended.end is not None and ended.end.step < player.next:
-                    self._used.add(id(ended))
+                    self._used.add(ended.key)
                     self._save(ended)
                 else:
                     self._await_effect(address, ended, player.next)

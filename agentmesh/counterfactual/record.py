@@ -67,6 +67,11 @@ class Ended:
     """None if it never ended."""
 
     @property
+    def key(self) -> str:
+        """What names it in the parent."""
+        return effect_key(self.address, self.command.turn, self.command.n)
+
+    @property
     def seconds(self) -> float:
         """How long it took; 0 if it did not end."""
         return 0.0 if self.end is None else max(0, self.end.at - self.started_at) / 1e9

@@ -83,9 +83,9 @@ def _rows(parent: Run, branch: Run, kept: Mapping[str, int], columns: pa.Schema)
     """Yield the rows of a branch, in the order of the file."""
     known = parent.columns(["agent", "step"])
     ranges = _ranges(known["agent"])
-    own = set(branch.addresses())
+    own = branch.addresses()
     wanted: list[tuple[int, int] | str] = []
-    for address in sorted({*ranges, *own}, key=strings.escape):
+    for address in sorted([*dict.fromkeys([*ranges, *own])], key=strings.escape):
         first, end = ranges.get(address, (0, 0))
         if address in kept:
             end = first + _count_before(known["step"].slice(first, end - first), kept[address])

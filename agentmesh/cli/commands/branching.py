@@ -84,19 +84,48 @@ PromptOption = Annotated[
     Texts,
     _many("--prompt", "OLD=NEW", "Prompts after --at have other words."),
 ]
+AtOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EVENT",
+        help="Where the branch begins; it is kept unless it is changed itself.",
+        show_default="the first that is changed",
+    ),
+]
+PolicyOption = Annotated[
+    Misses,
+    typer.Option(
+        help="For effects that the parent has no answer for: stop there, perform them, or "
+        "draw from its answers of the same kind and name."
+    ),
+]
+KnownOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RUN", help="A further run whose answers count before the policy. Repeatable."
+    ),
+]
+IrreversibleOption = Annotated[
+    bool,
+    typer.Option("--irreversible", help="Also perform what is declared idempotent=False."),
+]
+OnOption = Annotated[
+    Places | None,
+    typer.Option(
+        help="Let it go on for real, there: all effects after --at are performed.",
+        show_default="made from the record",
+    ),
+]
+ProgramOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The program, if it is not where it ran."),
+]
 
 
 def fork(
     *,
     run: OfRunArgument,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            metavar="EVENT",
-            help="Where the branch begins; it is kept unless it is changed itself.",
-            show_default="the first that is changed",
-        ),
-    ] = None,
+    at: AtOption = None,
     result: ResultOption = None,
     fail: FailOption = None,
     again: AgainOption = None,
@@ -112,34 +141,11 @@ def fork(
     model: ModelOption = None,
     parameter: ParameterOption = None,
     prompt: PromptOption = None,
-    policy: Annotated[
-        Misses,
-        typer.Option(
-            help="For effects that the parent has no answer for: stop there, perform them, or "
-            "draw from its answers of the same kind and name."
-        ),
-    ] = Misses.stop,
-    known: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RUN", help="A further run whose answers count before the policy. Repeatable."
-        ),
-    ] = None,
-    irreversible: Annotated[
-        bool,
-        typer.Option("--irreversible", help="Also perform what is declared idempotent=False."),
-    ] = False,
-    on: Annotated[
-        Places | None,
-        typer.Option(
-            help="Let it go on for real, there: all effects after --at are performed.",
-            show_default="made from the record",
-        ),
-    ] = None,
-    program: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="The program, if it is not where it ran."),
-    ] = None,
+    policy: PolicyOption = Misses.stop,
+    known: KnownOption = None,
+    irreversible: IrreversibleOption = False,
+    on: OnOption = None,
+    program: ProgramOption = None,
     id_: Annotated[str | None, typer.Option("--id", metavar="ID", help="The branch's id.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -148,28 +154,12 @@ def fork(
 
     An event is AGENT@STEP, as in Writer/w1@118, or its number.
     """
+    said = locals()
     from agentmesh.cli import fork_command, fork_edits
 
-    said = {
-        "result": result,
-        "fail": fail,
-        "again": again,
-        "edit": edit,
-        "drop": drop,
-        "duplicate": duplicate,
-        "delay": delay,
-        "reorder": reorder,
-        "insert": insert,
-        "fault": fault,
-        "set": set_,
-        "code": code,
-        "model": model,
-        "parameter": parameter,
-        "prompt": prompt,
-    }
     wanted = fork_command.Wanted(
         at=at,
-        edits=fork_edits.edits_of({name: each or [] for name, each in said.items()}),
+        edits=fork_edits.edits_of(said),
         policy=None if on is not None and policy is Misses.stop else policy.value,
         on=None if on is None else on.value,
         known=known or [],
