@@ -16,8 +16,11 @@ export class Frame {
   constructor(asks) {
     this._title = h("div", { class: "run-title" });
     this._facts = h("div", { class: "facts" });
-    this._tabs = h("nav", { class: "tabs", "aria-label": "Views", hidden: true });
-    this._onPanel = asks.onPanel;
+    // Made once and changed in place: who walks them by keyboard keeps the focus.
+    this._links = VIEWS.map((each) => h("a", { title: `g ${each.key}` }, each.title));
+    this._toggle = button(icon("panel"), asks.onPanel, { class: "icon small plain panel-toggle" });
+    this._tabs = h("nav", { class: "tabs", "aria-label": "Views", hidden: true },
+      this._links, h("div", { class: "spacer" }), this._toggle);
     this.notices = h("div", { class: "notices" });
     this.view = h("main", { class: "view-place", id: "main", tabIndex: -1 });
     this.panel = h("div", { class: "panel" });
@@ -62,22 +65,17 @@ export class Frame {
     if (route.run === null) this.tell([], []);
     else if (!this._title.firstChild) this.tell(runTitle(route.run, null), []);
     const event = route.params.event ?? "";
-    fill(
-      this._tabs,
-      VIEWS.map((each) => {
-        const here = each.id === route.view;
-        const kept = here ? route.params : { event };
-        const href = formatRoute({ run: route.run, view: each.id, params: kept });
-        return h("a", { href, "aria-current": here && "page", title: `g ${each.key}` }, each.title);
-      }),
-      h("div", { class: "spacer" }),
-      viewHasPanel(route.view) &&
-        button(icon("panel"), this._onPanel, {
-          class: "icon small plain panel-toggle",
-          title: withPanel ? "Hide the event panel (p)" : "Show the event panel (p)",
-          "aria-pressed": String(withPanel),
-        }),
-    );
+    VIEWS.forEach((each, at) => {
+      const here = each.id === route.view;
+      const params = here ? route.params : { event };
+      this._links[at].href = formatRoute({ run: route.run, view: each.id, params });
+      if (here) this._links[at].setAttribute("aria-current", "page");
+      else this._links[at].removeAttribute("aria-current");
+    });
+    this._toggle.hidden = !viewHasPanel(route.view);
+    this._toggle.title = withPanel ? "Hide the event panel (p)" : "Show the event panel (p)";
+    this._toggle.setAttribute("aria-label", this._toggle.title);
+    this._toggle.setAttribute("aria-pressed", String(withPanel));
     this.workspace.classList.toggle("with-panel", withPanel);
     if (withPanel) this.workspace.append(this._aside);
     else this._aside.remove();

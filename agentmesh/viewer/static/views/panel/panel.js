@@ -86,8 +86,12 @@ class Panel {
       logsView(event.logs ?? []),
       sourceView(event),
     ];
+    const focused = this.root.contains(document.activeElement) ? document.activeElement?.getAttribute("title") : null;
     fill(this.root, ...parts.filter((each) => each !== null));
     this.root.scrollTop = 0;
+    // Who steps by the panel's buttons goes on with them.
+    const again = [...this.root.querySelectorAll("button")].find((each) => each.title === focused);
+    if (focused) again?.focus();
   }
 
   /** @param {any} event */

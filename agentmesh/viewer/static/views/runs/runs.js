@@ -53,6 +53,8 @@ class RunsPage {
   /** Ask again and again what there is; the server says when nothing has changed. */
   async poll() {
     while (!this.abort.signal.aborted) {
+      const before = this.error;
+      let news = !this.loaded || this.runs.some((each) => each.status === "running");
       try {
         const answer = await this.context.api.json("/api/runs", { seen: this.version }, { signal: this.abort.signal });
         if (answer) {
@@ -60,6 +62,7 @@ class RunsPage {
           this.problems = answer.problems;
           this.pending = answer.pending;
           this.version = answer.version;
+          news = true;
         }
         this.error = null;
       } catch (error) {
@@ -67,7 +70,7 @@ class RunsPage {
         this.error = /** @type {Error} */ (error);
       }
       this.loaded = true;
-      this.draw();
+      if (news || this.error?.message !== before?.message) this.draw();
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
