@@ -77,8 +77,8 @@ export class Frame {
     this._toggle.setAttribute("aria-label", this._toggle.title);
     this._toggle.setAttribute("aria-pressed", String(withPanel));
     this.workspace.classList.toggle("with-panel", withPanel);
-    if (withPanel) this.workspace.append(this._aside);
-    else this._aside.remove();
+    if (!withPanel) this._aside.remove();
+    else if (!this._aside.isConnected) this.workspace.append(this._aside);
   }
 
   /**
