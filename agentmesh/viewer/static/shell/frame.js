@@ -87,7 +87,10 @@ export class Frame {
    * @param {import("./dom.js").Child[]} facts
    */
   tell(title, facts) {
-    fill(this._title, title);
+    const before = this._title.textContent;
+    const made = h("div", { class: "run-title" }, title);
+    // What is the same stays: somebody may be selecting it.
+    if (made.textContent !== before) fill(this._title, ...made.childNodes);
     fill(this._facts, facts);
   }
 }

@@ -15,6 +15,7 @@ const FACES = "Inter, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif";
 /** For turns, and for the lower bars of effects. */
 const FONTS = [`11px ${FACES}`, `10px ${FACES}`];
 const LOW_BAR = 15;
+const ELLIPSIS = 9;
 const SMALL_BAR = 10;
 
 export class Painter {
@@ -173,7 +174,7 @@ export class Painter {
   _fitted(label, room) {
     const width = this._width(label);
     if (width <= room) return label;
-    const keep = Math.floor((room / width) * label.length) - 1;
+    const keep = Math.floor(((room - ELLIPSIS) / width) * label.length);
     return keep < 2 ? "" : `${label.slice(0, keep)}…`;
   }
 

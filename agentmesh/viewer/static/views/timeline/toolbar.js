@@ -30,7 +30,7 @@ export function makeToolbar(asks) {
   const order = choice("Lanes", [["", "by start"], ["name", "by name"], ["busy", "by events"]],
     (value) => asks.choose({ order: value }));
   const filter = h("input", {
-    class: "field tl-filter", type: "search", placeholder: "Agents", "aria-label": "Show only agents whose name contains",
+    class: "field tl-filter", type: "search", placeholder: "Filter agents", "aria-label": "Show only agents whose name contains",
     oninput: () => asks.choose({ lanes: filter.value }),
   });
   const bar = h(
@@ -124,6 +124,10 @@ export function showLegend(element, scene, palette) {
     return;
   }
   const { low, high } = scene.heat;
+  if (high === 0) {
+    fill(element, `No ${scene.settings.colour} is known of this run.`);
+    return;
+  }
   const shown = { cost, wait: duration, tokens: count, kind: (/** @type {number} */ value) => significant(value, 3) }[scene.settings.colour];
   const scale = h("span", { class: "tl-scale" });
   const colours = [...palette.heat].slice(1).map(cssOf).join(", ");
