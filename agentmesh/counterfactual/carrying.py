@@ -9,6 +9,7 @@ import msgspec
 from agentmesh.causality.figures import add_tokens
 from agentmesh.counterfactual.edits import Change, Changes
 from agentmesh.counterfactual.faulting import faulted
+from agentmesh.counterfactual.keys import key_of_envelope, message_key
 from agentmesh.counterfactual.models import rewritten
 from agentmesh.counterfactual.pending import (
     EFFECT,
@@ -20,7 +21,7 @@ from agentmesh.counterfactual.pending import (
     Pending,
 )
 from agentmesh.counterfactual.player import Player
-from agentmesh.counterfactual.record import Ended, Parent, Place, key_of_envelope, message_key
+from agentmesh.counterfactual.record import Ended, Parent, Place
 from agentmesh.counterfactual.report import Count
 from agentmesh.errors import UsageError
 from agentmesh.host.ports import Journal

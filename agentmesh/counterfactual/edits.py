@@ -29,7 +29,7 @@ from agentmesh.counterfactual.edit import (
     Result,
     State,
 )
-from agentmesh.counterfactual.record import key_of_envelope
+from agentmesh.counterfactual.keys import key_of_envelope
 from agentmesh.errors import AgentMeshError, EffectError, InvalidMessageError, UsageError, describe
 from agentmesh.journal.records import Sent, Step
 from agentmesh.journal.run import Run

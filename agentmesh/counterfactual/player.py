@@ -10,7 +10,8 @@ from collections import Counter
 
 import msgspec
 
-from agentmesh.counterfactual.record import Parent, name_of
+from agentmesh.counterfactual.keys import name_of
+from agentmesh.counterfactual.record import Parent
 from agentmesh.errors import DivergenceError
 from agentmesh.journal.records import Step
 from agentmesh.kernel.cell import Cell

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from agentmesh.counterfactual.carrying import Carrier
 from agentmesh.counterfactual.edits import Changes
+from agentmesh.counterfactual.keys import key_of_envelope, message_key
 from agentmesh.counterfactual.pending import HOST, UNRECORDED, WATCH, Item
 from agentmesh.counterfactual.player import Player
-from agentmesh.counterfactual.record import HOST_EVENTS, Parent, key_of_envelope, message_key
+from agentmesh.counterfactual.record import HOST_EVENTS, Parent
 from agentmesh.host.ports import Journal
 from agentmesh.journal.encoding import BodyEncoder
 from agentmesh.journal.records import Sent, Step
@@ -214,9 +215,9 @@ class Reach(Carrier):
         if root not in self._players:
             self._answered_as_recorded(answer.at)
         elif not self.answered_at:
-            order = self._parent.order
+            order, restless = self._parent.order, frozenset(self._parent.ledger.unfinished())
             for address in order.addresses:
                 last = self._parent.count(address) - 1
                 after = order.number_of(address, last) > answer.number
-                if after and address not in self._players:
+                if (after or address in restless) and address not in self._players:
                     self._come_near(address)

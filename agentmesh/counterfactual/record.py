@@ -15,28 +15,29 @@ from typing import Any
 
 from agentmesh.causality.figures import Figures, add_tokens
 from agentmesh.causality.order import RunOrder
+from agentmesh.counterfactual.keys import key_of_envelope, message_key
 from agentmesh.journal import strings
 from agentmesh.journal.records import EventRecord, Sent, Step
 from agentmesh.journal.run import Run
 from agentmesh.kernel.commands import StartEffect
-from agentmesh.kernel.envelope import CLIENT, FAIL, KIND_NAMES, REPLY, STARTS_TURN, Envelope
+from agentmesh.kernel.envelope import CLIENT, FAIL, KIND_NAMES, REPLY, STARTS_TURN
 from agentmesh.kernel.events import (
     Cancelled,
     Delivered,
     EffectFailed,
     EffectFinished,
     EffectStreamed,
-    Event,
-    Started,
     Stopped,
     TimerFired,
 )
 from agentmesh.kernel.identity import sameness
 from agentmesh.replay.resting import Rests
-from agentmesh.simulation.records import effect_key, key_of, timer_key
+from agentmesh.simulation.records import effect_key, timer_key
 
 HOST_EVENTS = (Cancelled, Stopped)
 """What a host injects by itself: no message, effect or timer."""
+_OPENED = ("agent", "turn", "n")
+_ENDED = ("finished", "failed", "fired", "cancel_effect", "cancel_timer")
 _STEPS_MAX = 50_000
 """Steps that a ledger keeps in memory for the next branch."""
 
@@ -231,11 +232,16 @@ class Ledger:
         return bisect_right(self._times, at, first, end) - first
 
     def unfinished(self) -> list[str]:
-        """Return the agents that had not finished all their messages when the run ended."""
+        """Return the agents that had something open when the run ended: a message, an effect..."""
         starts = {KIND_NAMES[kind] for kind in STARTS_TURN}
         names = ("agent", "message_kind")
         opened = Counter(agent for agent, sort in self._rows("delivered", names) if sort in starts)
         opened.subtract(agent for (agent,) in self._rows("finish_turn", ("agent",)))
+        ends: set[tuple[Any, ...]] = set()
+        for kind in _ENDED:
+            ends.update(self._rows(kind, _OPENED))
+        for kind in ("start_effect", "start_timer"):
+            opened.update(row[0] for row in self._rows(kind, _OPENED) if row not in ends)
         return [strings.unescape(agent) for agent, count in opened.items() if count > 0]
 
     def totals(self, limits: Mapping[str, int] | None = None) -> dict[str, Figures]:
@@ -363,33 +369,3 @@ def _times(order: RunOrder) -> "array[int]":
         latest = max(latest, times[place])
         times[place] = latest
     return times
-
-
-def message_key(source: str, n: int, dst: str, kind: int, re: int) -> str:
-    """Return what names a message in all branches: an answer is known by what it answers.
-
-    The number of an answer is its sender's, and depends on whom that has served before.
-    """
-    return f"{source}>{dst}?{re}" if kind in (REPLY, FAIL) else f"{source}#{n}"
-
-
-def key_of_envelope(envelope: Envelope) -> str:
-    """Return what names a message in all branches."""
-    return message_key(envelope.src, envelope.n, envelope.dst, envelope.kind, envelope.re)
-
-
-def thing(address: str, event: Event) -> str:
-    """Return the key of what an event was before it happened; empty for what a host does."""
-    if isinstance(event, Delivered):
-        return key_of_envelope(event.envelope)
-    return key_of(address, event)
-
-
-def name_of(address: str, event: Event) -> str:
-    """Return what tells an event of an agent from its others, whichever branch it is in."""
-    key = thing(address, event)
-    if key:
-        return key
-    if isinstance(event, Started):
-        return "started"
-    return f"cancelled {event.message}" if isinstance(event, Cancelled) else "stopped"

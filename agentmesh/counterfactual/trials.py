@@ -19,10 +19,11 @@ from agentmesh.counterfactual.answers import StoppedError
 from agentmesh.counterfactual.edit import Edit
 from agentmesh.counterfactual.edits import Changes, Resolver
 from agentmesh.counterfactual.engine import Engine
+from agentmesh.counterfactual.keys import thing
 from agentmesh.counterfactual.known import KnownFirst
 from agentmesh.counterfactual.pending import NEVER, UNRECORDED, Item
 from agentmesh.counterfactual.player import Player
-from agentmesh.counterfactual.record import Ledger, Parent, thing
+from agentmesh.counterfactual.record import Ledger, Parent
 from agentmesh.errors import AgentMeshError, DivergenceError
 from agentmesh.journal.blobs import THRESHOLD, digest_of
 from agentmesh.journal.encoding import BodyEncoder

@@ -19,7 +19,8 @@ import msgspec
 from agentmesh.causality.figures import Figures, add_tokens
 from agentmesh.counterfactual.answers import LIVE
 from agentmesh.counterfactual.edits import Change, Changes
-from agentmesh.counterfactual.record import Ledger, key_of_envelope
+from agentmesh.counterfactual.keys import key_of_envelope
+from agentmesh.counterfactual.record import Ledger
 from agentmesh.counterfactual.report import Report
 from agentmesh.effects.prices import recorded
 from agentmesh.effects.settings import KEY, SIMULATED
