@@ -189,11 +189,8 @@ class Carrier:
         item = Item(key, MESSAGE, envelope.dst, now, UNRECORDED)
         place = self._parent.arrival(key)
         if place is not None and place.address == envelope.dst:
-            source = self._parent.record(envelope.src)
-            sent = self._parent.place(envelope.src, source.sent[key])
-            late = max(0, now - sent.at)
-            item.at, item.recorded = place.at + late, place.step
-            item.rank = UNRECORDED if late else place.number
+            item.at, item.recorded = max(now, place.at), place.step
+            item.rank = place.number if item.at == place.at else UNRECORDED
         elif envelope.dst not in self._players:
             self._come_near(envelope.dst)  # so that nothing is overtaken
         item.envelope, item.lane = envelope, (envelope.src, envelope.dst)

@@ -302,9 +302,6 @@ class Engine(Living):
         step = self._parent.step(player.address, item.recorded)
         if step is None or not step.handled or step.event.at < player.now:
             return False
-        place = self._parent.place(player.address, step.number)
-        if item.kind != HOST and item.at > place.at:
-            return False  # it is late, and who gets it may see that
         if item.kind == HOST and isinstance(step.event, events.Stopped) and not self.answered_at:
             return False
         return item.same or self._equals(item, step.event)

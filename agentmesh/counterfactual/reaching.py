@@ -91,7 +91,8 @@ class Reach(Carrier):
             start: How many steps it has had as they were recorded.
         """
         steps = self._parent.record(address).steps
-        while start and isinstance(steps[start - 1].event, events.Started):
+        kept = self._parent.first(address)
+        while start > kept and isinstance(steps[start - 1].event, events.Started):
             start -= 1  # it begins with its first message
         player = Player(address, self._parent, self._replayer, start)
         self._players[address] = player
