@@ -20,8 +20,12 @@ export class Minimap {
     this.onChange = onChange;
     this.canvas = h("canvas", { class: "tl-minimap", "aria-hidden": "true" });
     this.context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
-    /** @type {{ scene: Scene, columns: number, data: ReturnType<typeof activity> } | null} */
-    this._counted = null;
+    /** What does not change while the window moves. */
+    this._still = h("canvas");
+    /** @type {Scene | null} */
+    this._scene = null;
+    /** @type {Palette | null} */
+    this._palette = null;
     this.canvas.addEventListener("pointerdown", (event) => this._drag(event));
     this.canvas.addEventListener("pointermove", (event) => this._hint(event));
   }
@@ -36,42 +40,18 @@ export class Minimap {
     const [width, height] = [canvas.width, canvas.height];
     const ratio = devicePixelRatio;
     if (width === 0) return;
-    const columns = Math.ceil(width / ratio / 2);
-    if (this._counted?.scene !== scene || this._counted.columns !== columns) {
-      this._counted = { scene, columns, data: activity(scene.bars, scene.axis.total, columns) };
+    if (this._scene !== scene || this._palette !== palette || this._still.width !== width || this._still.height !== height) {
+      [this._scene, this._palette] = [scene, palette];
+      [this._still.width, this._still.height] = [width, height];
+      const still = /** @type {CanvasRenderingContext2D} */ (this._still.getContext("2d"));
+      const columns = Math.ceil(width / ratio / 2);
+      drawStacks(still, activity(scene.bars, scene.axis.total, columns), palette, width, height);
     }
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
-    this._stacks(this._counted.data, palette, width, height);
+    context.drawImage(this._still, 0, 0);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this._window(scene, palette, width / ratio, height / ratio, event);
-  }
-
-  /**
-   * @param {ReturnType<typeof activity>} data
-   * @param {Palette} palette
-   * @param {number} width
-   * @param {number} height
-   */
-  _stacks(data, palette, width, height) {
-    const { context } = this;
-    const step = width / data.columns;
-    const top = 5 * devicePixelRatio;
-    const scale = (height - top) / (data.highest || 1);
-    for (let column = 0; column < data.columns; column++) {
-      let y = height;
-      for (let kind = 0; kind < KINDS.length; kind++) {
-        const high = data.busy[kind * data.columns + column] * scale;
-        if (high < 0.05) continue;
-        context.fillStyle = palette.kindCss[kind];
-        context.fillRect(Math.round(column * step), y - high, Math.round((column + 1) * step) - Math.round(column * step), high);
-        y -= high;
-      }
-      if (data.failed[column]) {
-        context.fillStyle = palette.kindCss[7];
-        context.fillRect(column * step, 0, Math.max(2, step), 3 * devicePixelRatio);
-      }
-    }
   }
 
   /**
@@ -147,5 +127,33 @@ export class Minimap {
     };
     canvas.addEventListener("pointermove", move);
     canvas.addEventListener("pointerup", up);
+  }
+}
+
+/**
+ * How much goes on, by kind, and where something failed.
+ * @param {CanvasRenderingContext2D} context
+ * @param {ReturnType<typeof activity>} data
+ * @param {Palette} palette
+ * @param {number} width
+ * @param {number} height
+ */
+function drawStacks(context, data, palette, width, height) {
+  const step = width / data.columns;
+  const top = 5 * devicePixelRatio;
+  const scale = (height - top) / (data.highest || 1);
+  for (let column = 0; column < data.columns; column++) {
+    let y = height;
+    for (let kind = 0; kind < KINDS.length; kind++) {
+      const high = data.busy[kind * data.columns + column] * scale;
+      if (high < 0.05) continue;
+      context.fillStyle = palette.kindCss[kind];
+      context.fillRect(Math.round(column * step), y - high, Math.round((column + 1) * step) - Math.round(column * step), high);
+      y -= high;
+    }
+    if (data.failed[column]) {
+      context.fillStyle = palette.kindCss[7];
+      context.fillRect(column * step, 0, Math.max(2, step), 3 * devicePixelRatio);
+    }
   }
 }

@@ -35,6 +35,8 @@ export class Overlay {
     this.height = 0;
     this.from = 0;
     this.scale = 1;
+    /** Whether nothing is drawn. */
+    this._empty = false;
     /** Heights of the events at the ends of arrows, and what they were found for. @type {Map<number, number>} */
     this.middles = new Map();
     /** @type {[Cones | null, Scene | null]} */
@@ -69,6 +71,9 @@ export class Overlay {
     this.palette = palette;
     this.from = viewport.from;
     this.scale = this.width / viewport.span;
+    const empty = !scene.fold && !shown.cones && !shown.path && !shown.range && shown.event < 0 && shown.hovered < 0;
+    if (empty && this._empty) return; // a canvas that is touched is put on the screen anew
+    this._empty = empty;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
     this._folds();

@@ -23,7 +23,7 @@ export class Painter {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: true }));
-    /** @type {Map<string, number>} */
+    /** By font and text. @type {Map<string, Map<string, number>>} */
     this._widths = new Map();
     /** @type {ImageData | null} */
     this._image = null;
@@ -159,7 +159,7 @@ export class Painter {
       if (room < LABEL_FROM - 10 || height / ratio < SMALL_BAR) continue;
       const wanted = FONTS[height / ratio < LOW_BAR ? 1 : 0];
       if (wanted !== font) context.font = font = wanted;
-      const label = this._fitted(labelOf(scene, bar), room);
+      const label = this._fitted(labelOf(scene, bar), room, font);
       if (!label) continue;
       context.fillStyle = colour.ink(bar);
       context.fillText(label, from + 6, y / ratio + height / ratio / 2 + 0.5);
@@ -170,21 +170,26 @@ export class Painter {
   /**
    * @param {string} label
    * @param {number} room
+   * @param {string} font
    */
-  _fitted(label, room) {
-    const width = this._width(label);
+  _fitted(label, room, font) {
+    const width = this._width(label, font);
     if (width <= room) return label;
     const keep = Math.floor(((room - ELLIPSIS) / width) * label.length);
     return keep < 2 ? "" : `${label.slice(0, keep)}…`;
   }
 
-  /** @param {string} label */
-  _width(label) {
-    const key = this.context.font + label;
-    let width = this._widths.get(key);
+  /**
+   * @param {string} label
+   * @param {string} font that the context has now
+   */
+  _width(label, font) {
+    const widths = this._widths.get(font) ?? new Map();
+    this._widths.set(font, widths);
+    let width = widths.get(label);
     if (width === undefined) {
       width = this.context.measureText(label).width;
-      this._widths.set(key, width);
+      widths.set(label, width);
     }
     return width;
   }
