@@ -18,10 +18,10 @@ from agentmesh.sdk import message as messages
 from agentmesh.sdk.agent import DEFINED
 from agentmesh.sdk.duration import Duration, seconds_of
 from agentmesh.sdk.message import Message
-from agentmesh.simulation.faults import FAIL, LIMITED, MALFORMED, STALE, TRUNCATE
+from agentmesh.simulation.faults import CRASH, FAIL, LIMITED, MALFORMED, STALE, TRUNCATE
 
-FAULTS = (FAIL, LIMITED, TRUNCATE, MALFORMED, STALE)
-"""What can go wrong with an effect."""
+FAULTS = (FAIL, LIMITED, TRUNCATE, MALFORMED, STALE, CRASH)
+"""What can go wrong with an effect, or with an agent's process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,12 +194,14 @@ def ask_again(event: Named | None = None) -> Edit:
 
 
 def fault(how: str, event: Named | None = None) -> Edit:
-    """Let an effect go wrong, as its provider or the network would.
+    """Let an effect go wrong, as its provider or the network would; or an agent's process.
 
     Args:
         how: `fail` (an error of the server), `429` (too many requests), `truncate` (the connection
             closes before the answer is complete), `malformed` (the answer is cut, and looks
-            complete) or `stale` (the answer to an earlier one of the same name).
+            complete) or `stale` (the answer to an earlier one of the same name). Or `crash`: right
+            after the event, the process ends and the agent is restored: what it had under way
+            fails with `OutcomeUnknownError` if it may not be done again.
         event: The event at which the effect ended, or one at which a single effect began.
 
     Raises:

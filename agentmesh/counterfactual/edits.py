@@ -29,7 +29,9 @@ from agentmesh.counterfactual.edit import (
     Result,
     State,
 )
+from agentmesh.counterfactual.faulting import under_way
 from agentmesh.counterfactual.keys import key_of_envelope
+from agentmesh.effects.failures import outcome_unknown
 from agentmesh.errors import AgentMeshError, EffectError, InvalidMessageError, UsageError, describe
 from agentmesh.journal.records import Sent, Step
 from agentmesh.journal.run import Run
@@ -40,6 +42,7 @@ from agentmesh.kernel.events import Delivered, EffectFailed, EffectFinished, Eff
 from agentmesh.sdk import message as messages
 from agentmesh.sdk.agent import HandlerSpec
 from agentmesh.sdk.program import Program
+from agentmesh.simulation.faults import CRASH
 from agentmesh.simulation.records import effect_key
 from agentmesh.simulation.sources import Outcome
 
@@ -155,6 +158,9 @@ class Resolver:
                 f"The edit {one.kind!r} names no event.",
                 fix="Say what it changes, or where the branch begins: at='Writer/w1@118'.",
             )
+        if isinstance(one, Fault) and one.how == CRASH:
+            self._crash(event)
+            return
         self._numbers.append(event.number)
         self._found.names.append(str(event))
         self._found.messages.append("")
@@ -169,6 +175,17 @@ class Resolver:
             envelope = step.event.envelope
             self._found.messages[-1] = envelope.id
             self._strike(key_of_envelope(envelope), event.address, one, envelope)
+
+    def _crash(self, event: EventRef) -> None:
+        """Let what an agent has under way after an event fail, if it may not be done again."""
+        self._numbers.append(event.number + 1)
+        self._found.names.append(f"after {event}")
+        self._found.messages.append("")
+        self._found.agents.add(event.address)
+        for key, command in under_way(self._run, event).items():
+            if not command.idempotent:
+                change = self._found.by_key.setdefault(key, Change(address=event.address))
+                change.outcome = Outcome(error=outcome_unknown(command))
 
     def _amend(self, one: State | Code, begin: EventRef | None) -> None:
         """Note another state or code, from after an event on."""

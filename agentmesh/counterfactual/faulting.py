@@ -5,11 +5,16 @@ What is left of an answer is what faults of worlds leave of it (`simulation.harm
 
 from collections.abc import Callable
 
+from agentmesh.causality.order import EventRef
 from agentmesh.counterfactual.pending import Item
 from agentmesh.counterfactual.record import AgentRecord, Ended
+from agentmesh.journal.run import Run
+from agentmesh.kernel.commands import CancelEffect, StartEffect
+from agentmesh.kernel.events import EffectFailed, EffectFinished
 from agentmesh.kernel.pending import Performer
 from agentmesh.simulation.faults import STALE
 from agentmesh.simulation.harm import harmed
+from agentmesh.simulation.records import effect_key
 from agentmesh.simulation.sources import Asked, Outcome
 
 
@@ -32,6 +37,22 @@ def faulted(
     before = _before(item, record) if how == STALE else None
     outcome = Outcome() if item.ended is None or item.ended.end is None else answer(item.ended)
     return harmed(outcome, how, asked, None if before is None else answer(before))
+
+
+def under_way(run: Run, event: EventRef) -> dict[str, StartEffect]:
+    """Return the effects that an agent waits for right after an event, by their ids."""
+    found: dict[str, StartEffect] = {}
+    for step in run.steps(event.address, resolve=False):
+        if step.number > event.step:
+            break
+        if isinstance(step.event, EffectFinished | EffectFailed):
+            found.pop(effect_key(event.address, step.event.turn, step.event.n), None)
+        for command in step.commands:
+            if isinstance(command, StartEffect):
+                found[effect_key(event.address, command.turn, command.n)] = command
+            elif isinstance(command, CancelEffect):
+                found.pop(effect_key(event.address, command.turn, command.n), None)
+    return found
 
 
 def _before(item: Item, record: AgentRecord) -> Ended | None:

@@ -66,6 +66,16 @@ def test_an_effect_can_go_wrong(sold: RecordedRun, store: Path, how: str, result
     assert result in said
 
 
+def test_a_process_can_end_while_it_waits(sold: RecordedRun, store: Path) -> None:
+    """A payment that was under way may have been made or not; what may be repeated is."""
+    crashed = am.edit.fault("crash", "Auction/a@1")
+    report = checked(am.fork(sold, edit=crashed), store)
+    assert "whether it was done is unknown" in report.error["what"]
+    assert (report.kept, report.effects_edited) == (sold.order().find("Auction/a@1").number + 1, 1)
+    harmless = am.fork(sold, edit=am.edit.fault("crash", "Bidder/Ann@1"))
+    assert checked(harmless, store).result == sold.info.result
+
+
 def test_a_fault_that_is_none_is_refused() -> None:
     """Slow is a delay."""
     with pytest.raises(am.UsageError, match="is no fault of an effect"):

@@ -61,7 +61,8 @@ FaultOption = Annotated[
     _many(
         "--fault",
         "EVENT=HOW",
-        "The effect that ended there goes wrong: fail, 429, truncate, malformed or stale.",
+        "The effect that ended there goes wrong: fail, 429, truncate, malformed or stale; or the "
+        "agent's process ends right after it, and is restored: crash.",
     ),
 ]
 SetOption = Annotated[
