@@ -25,6 +25,7 @@ NAMES = (
     "telemetry",
     "zoo",
     "attribution",
+    "counterfactual",
 )
 
 

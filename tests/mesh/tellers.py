@@ -101,3 +101,31 @@ async def hurrying(counting: Counting) -> int:
     """Two tellers who lose money if they come within the time that one counts."""
     await asyncio.gather(counts(counting), counts(counting))
     return await am.ref(Account).read()
+
+
+@am.tool
+async def opinion(purse: int) -> bool:
+    """Say whether a purse is big enough."""
+    return purse > 0
+
+
+@am.agent
+class Juror:
+    """Asks for an opinion."""
+
+    said: bool = False
+
+    @am.handler
+    async def judge(self, amount: Amount) -> bool:
+        """Ask."""
+        self.said = await opinion(amount.value)
+        return self.said
+
+
+@am.workflow(deadline="1m")
+async def jury() -> int:
+    """Three jurors, one after the other: how many say yes."""
+    yes = 0
+    for name in "abc":
+        yes += await am.ref(Juror, name).judge(Amount(value=yes))
+    return yes

@@ -43,6 +43,17 @@ def test_a_fix_is_shown_to_be_better(tmp_path: Path) -> None:
     assert report.arm("control").comparison.low < 0 < report.arm("control").comparison.high
 
 
+def test_it_goes_on_if_it_is_to_find_out_how_much(tmp_path: Path) -> None:
+    """The verdict is the same, at the same pair; the interval gets narrower."""
+    soon = tried(tmp_path)
+    late = tried(tmp_path, stop=False, samples=50)
+
+    first, last = (each.arm("adding").comparison for each in (soon, late))
+    assert (last.verdict, last.decided_at) == (first.verdict, first.decided_at)
+    assert last.pairs == 50
+    assert last.high - last.low < first.high - first.low
+
+
 def test_processes_change_nothing(tmp_path: Path) -> None:
     """Numbers are looked at in order, whoever made them first."""
     one, two = (tried(tmp_path, processes=count).as_json() for count in (1, 2))
@@ -242,7 +253,7 @@ def test_a_score_that_is_none_is_refused(tmp_path: Path, score, said: str, proce
         ({"margin": 2}, "scores differ by at most 1"),
         ({"bounds": (1, 0)}, "can't lie between 1 and 0"),
         ({"how": "dream"}, "how='dream'"),
-        ({"how": "live", "effects": {}}, "are of worlds"),
+        ({"how": "live", "effects": {"pay": 1}}, "are of worlds"),
         ({"processes": -1}, "-1 processes"),
         ({"message": tellers.Purse()}, "takes no message"),
     ],

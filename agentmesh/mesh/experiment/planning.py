@@ -7,25 +7,36 @@ can be made again by its arm and number.
 
 import hashlib
 import json
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from agentmesh.causality.references import Named
 from agentmesh.errors import StoreError, UsageError
 from agentmesh.journal.files import join
 from agentmesh.journal.store import Store
 from agentmesh.mesh import environment
 from agentmesh.mesh.experiment.arms import CONTROL, Arm, Effects, Score, Scoring, checked_arms
+from agentmesh.mesh.experiment.branching import MODELS, RESAMPLE, InBranches
+from agentmesh.mesh.experiment.checks import (
+    BRANCH,
+    WORLD,
+    check_branches,
+    check_budget,
+    check_rules,
+    check_workflow,
+)
 from agentmesh.mesh.experiment.crew import SAMPLE_SECONDS, processes_for
 from agentmesh.mesh.experiment.report import KIND, ExperimentReport
 from agentmesh.mesh.experiment.running import Budget, Progress, Rules, Running
 from agentmesh.mesh.experiment.sampling import InWorlds, Live, Sampling, Serving
+from agentmesh.mesh.finding_files import keep_finding
 from agentmesh.mesh.options import new_run_id, store_location
+from agentmesh.mesh.racing import refuse_going_on
 from agentmesh.mesh.recorded_run import RecordedRun
-from agentmesh.sdk.accepting import check_message
+from agentmesh.mesh.runs import open_run
 from agentmesh.sdk.message import Message
 from agentmesh.sdk.workflow import workflow_type_of
 from agentmesh.simulation.faults import FaultPlan, Faults
@@ -34,8 +45,6 @@ from agentmesh.simulation.schedulers import Scheduler
 
 FOLDER = "experiments"
 """In a store: reports about workflows."""
-WORLD, LIVE = "world", "live"
-
 Of = Callable[..., object] | str | Path | RecordedRun
 """A workflow, or a recorded run."""
 
@@ -51,7 +60,7 @@ class Experiment:
         score: Given a sample, returns how good it is; None: whether the workflow returned.
         message: The workflow's input.
         how: Of a workflow: `world` (on a virtual clock) or `live` (for real, recorded); a world
-            if any effects are given, else live.
+            if any effects are given, else live. Of a run it is `branch`.
         bounds: The least and the largest that a score can be.
         failures: Whether runs that failed are scored, too; else they score the least.
         samples: Budget: at most so many of each arm.
@@ -60,21 +69,25 @@ class Experiment:
         alpha: How often all that is said may be wrong.
         margin: No difference in the score larger than this is called equivalent.
         futility: Whether to stop where the budget would not decide it.
+        stop: Whether an arm that is decided is sampled no more; without, all of the budget goes
+            into how much it changes.
         control: Whether the baseline runs once more under other chance, to show the noise.
         paired: Whether arms share chance.
         seed: Of all chance.
         processes: At most so many; 0 for as many as there are processors.
         sample_seconds: How long one sample may take.
         settings: Of effects, for all arms.
-        effects: In worlds: what effects come to; a function of a seed makes it for each sample.
+        effects: In worlds and branches: what effects come to; a function of a seed makes it for
+            each sample.
         faults: In worlds: what goes wrong.
         scheduler: In worlds: makes what chooses what happens next.
         timing: In worlds: how long messages take.
         serving: Live: given a seed, returns what serves models for one sample.
-        at: Of a run: from which event on chance is drawn anew; its beginning by default.
-        policy: Of a run: `resample` draws what models answer from the run; `live` asks them.
-        answers: Of a run: what effects come to that are not on record.
+        at: Of a run: the event after which chance is drawn anew; all of it by default.
+        again: Of a run: what is asked anew in every arm: `models`, `all`, or nothing ("").
+        policy: Of a run: `resample` draws answers from the record, `live` asks for them.
         known: Of a run: further runs to draw answers from.
+        irreversible: Of a run: whether what can't be taken back may be done for a sample.
         store: Where runs and reports are kept.
         program: Of a run: the program's file, if it is not where it ran.
         name: For people.
@@ -96,6 +109,7 @@ class Experiment:
     alpha: float = 0.05
     margin: float | None = None
     futility: bool = True
+    stop: bool = True
     control: bool = True
     paired: bool = True
     seed: str | int = 0
@@ -107,6 +121,12 @@ class Experiment:
     scheduler: Callable[[], Scheduler] | None = None
     timing: Timing | None = None
     serving: Serving | None = None
+    at: Named | None = None
+    again: str = MODELS
+    policy: str = RESAMPLE
+    known: Sequence[str | Path] = ()
+    irreversible: bool = False
+    program: str | Path | None = None
     store: str | None = None
     name: str = ""
 
@@ -116,27 +136,16 @@ class Experiment:
         self._scoring = Scoring(
             score=self.score, low=self.bounds[0], high=self.bounds[1], failures=self.failures
         )
-        _check_budget(self)
-        _check_rules(self)
-        worldly = [self, *self._arms.values()]
-        in_world = any(_says_world(one) for one in worldly)
-        self.how = self.how or (WORLD if in_world else LIVE)
-        if self.how not in (WORLD, LIVE):
-            raise UsageError(f"how={self.how!r} is not known.", fix="Use 'world' or 'live'.")
-        if self.how == LIVE and in_world:
-            raise UsageError(
-                "Effects, faults, schedulers and timing are of worlds, and how='live'.",
-                fix="Leave them out, or how.",
-            )
-        for one in self._arms.values():
-            made = workflow_type_of(one.workflow or self._workflow)
-            message = one.message if one.message is not None else self.message
-            check_message(next(iter(made.handlers.values())), message)
+        check_budget(self)
+        check_rules(self)
+        if isinstance(self.of, str | Path | RecordedRun):
+            self.how = check_branches(self, self._arms)
+        else:
+            self.how = check_workflow(self, self._arms)
 
     @property
     def _workflow(self) -> Callable[..., object]:
-        if not callable(self.of):
-            raise UsageError(f"{self.of!r} is no workflow.", fix="Give the function itself.")
+        assert callable(self.of), "checked when it was made"
         return self.of
 
     def run(self, on_progress: Progress | None = None) -> ExperimentReport:
@@ -149,6 +158,9 @@ class Experiment:
             UsageError: A sample can't run as it is set up, or can't be scored.
             AgentMeshError: A process died.
         """
+        if self.how == BRANCH:
+            with self._opened() as run:
+                refuse_going_on(run)
         running = self.running()
         processes = processes_for(self.processes, self.samples)
         report = running.run(processes, on_progress, self.sample_seconds)
@@ -158,10 +170,12 @@ class Experiment:
 
     def running(self) -> Running:
         """Return it ready to be run."""
+        run = self._run_id() if self.how == BRANCH else ""
         report = ExperimentReport(
             name=self.name,
             how=self.how,
-            of=workflow_type_of(self._workflow).name,
+            of=run or workflow_type_of(self._workflow).name,
+            run=run,
             baseline=next(iter(self._arms)),
             control=CONTROL if self.control else "",
             alpha=self.alpha,
@@ -176,7 +190,11 @@ class Experiment:
             sampling=self._sampling(),
             scoring=self._scoring,
             rules=Rules(
-                alpha=self.alpha, margin=self.margin, futility=self.futility, paired=self.paired
+                alpha=self.alpha,
+                margin=self.margin,
+                futility=self.futility,
+                stop=self.stop,
+                paired=self.paired,
             ),
             budget=Budget(samples=self.samples, usd=self.usd, seconds=self.seconds),
             control=self.control,
@@ -187,6 +205,8 @@ class Experiment:
     def _sampling(self) -> Sampling:
         if self.how == WORLD:
             return self._worlds()
+        if self.how == BRANCH:
+            return self._branches()
         return Live(
             workflow=self._workflow,
             message=self.message,
@@ -205,6 +225,31 @@ class Experiment:
             timing=self.timing,
         )
         return InWorlds(workflow=self._workflow, message=self.message, shared=shared)
+
+    def _opened(self) -> RecordedRun:
+        assert isinstance(self.of, str | Path | RecordedRun), "checked when it was made"
+        named = self.of.path if isinstance(self.of, RecordedRun) else self.of
+        return open_run(named, store=self.store)
+
+    def _run_id(self) -> str:
+        if isinstance(self.of, RecordedRun):
+            return self.of.id
+        with self._opened() as run:
+            return run.id
+
+    def _branches(self) -> InBranches:
+        with self._opened() as run:
+            return InBranches(
+                path=run.path,
+                location=run.store.location,
+                program=self.program or run.program,
+                at=self.at,
+                again=self.again,
+                policy=self.policy,
+                effects=self.effects,
+                known=self.known,
+                irreversible=self.irreversible,
+            )
 
     def keep_sample(self, arm: str, number: int, *, run_id: str | None = None) -> str:
         """Make one sample again, and keep it as a run: it replays, shows and forks like any.
@@ -225,7 +270,9 @@ class Experiment:
             raise UsageError(f"There is no arm {arm!r}.", fix=f"Use one of {', '.join(arms)}.")
         if self.how != WORLD:
             raise UsageError(
-                "Samples of live experiments are kept as runs.", fix="See `agentmesh runs`."
+                f"Samples of how={self.how!r} are not made again: live ones are kept as runs, and "
+                "branches share their parent's record.",
+                fix="See `agentmesh runs`; a branch is kept by `agentmesh fork`.",
             )
         seed = self.running().seed_of(arm, number)
         return self._worlds().keep(arms[arm], seed, store=self.store, run_id=run_id)
@@ -233,6 +280,9 @@ class Experiment:
     def _keep(self, report: ExperimentReport) -> str | None:
         """Write the report into the store; the same question again replaces it."""
         asked = [report.of, sorted(self._arms), report.seed, report.how, self.name]
+        if self.how == BRANCH:
+            with self._opened() as run:
+                return keep_finding(run, KIND, asked, report.as_json())
         digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:8]
         store = Store(store_location(self.store))
         path = join(store.root, FOLDER, f"{KIND}-{digest}.json")
@@ -269,37 +319,6 @@ def experiment(
         UsageError: Arms are the same, the budget is none, a score is none.
     """
     return Experiment(of=of, arms=arms, score=score, **options).run(on_progress)
-
-
-def _says_world(one: Any) -> bool:
-    said = (one.effects, one.faults, one.scheduler, one.timing)
-    return any(each is not None for each in said)
-
-
-def _check_budget(plan: Experiment) -> None:
-    for name in ("samples", "usd", "seconds", "sample_seconds"):
-        value = getattr(plan, name)
-        if value is not None and not (value > 0 and math.isfinite(value)):
-            raise UsageError(
-                f"The budget is {name}={value!r}: nothing could be run.",
-                fix="Give more than nothing, or leave it out.",
-            )
-    if int(plan.samples) != plan.samples:
-        raise UsageError(f"samples={plan.samples!r} is no number of samples.", fix="Give 200, say.")
-
-
-def _check_rules(plan: Experiment) -> None:
-    if not 0 < plan.alpha < 1:
-        raise UsageError(
-            f"alpha={plan.alpha!r} is no probability.", fix="Give 0.05 to be wrong 1 time in 20."
-        )
-    span = plan.bounds[1] - plan.bounds[0]
-    if plan.margin is not None and not 0 < plan.margin < span:
-        raise UsageError(
-            f"margin={plan.margin!r}, and scores differ by at most {span:g}.",
-            cause="A margin is the largest difference that does not matter, in the score's units.",
-            fix=f"Give more than 0 and less than {span:g}.",
-        )
 
 
 def with_options(plan: Experiment, **changed: Any) -> Experiment:

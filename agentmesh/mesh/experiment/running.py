@@ -44,6 +44,8 @@ class Rules:
     margin: float | None = None
     """No difference larger than this is called equivalent; in the score's units."""
     futility: bool = True
+    stop: bool = True
+    """Whether an arm that is decided is sampled no more."""
     paired: bool = True
 
 
@@ -206,7 +208,7 @@ class Running:
     def _over(self) -> str:
         """Say why it is over; empty if it is not."""
         compared = self._compared()
-        if compared and not any(one.active for one in compared):
+        if self._rules.stop and compared and not any(one.active for one in compared):
             decided = [one for one in compared if is_decided(one.verdict)]
             if len(decided) == len(compared):
                 return "every arm is decided"
@@ -219,7 +221,8 @@ class Running:
         return ""
 
     def _wanted(self) -> list[str]:
-        return [name for name, one in self._tracked.items() if one.active]
+        every = self._tracked.items()
+        return [name for name, one in every if one.active or not self._rules.stop]
 
     def made_alone(self, arm: str, number: int) -> Sample:
         """Make one sample, as it is made in the experiment."""
@@ -266,6 +269,8 @@ class Running:
 
     def _decide(self, one: _Tracked, pairs: int, verdict: Verdict) -> None:
         assert one.comparison is not None
+        if not one.active:
+            return
         left = self._budget.samples - pairs
         if verdict == UNDECIDED and self._rules.futility and left and not pairs % FUTILITY_EVERY:
             verdict = FUTILE if one.comparison.is_futile(left, self._seed) else UNDECIDED
