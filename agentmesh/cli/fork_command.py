@@ -66,6 +66,8 @@ def lines(report: Report) -> list[str]:
         back = ", ".join(visible(each) for each in report.reconverged[:_AGENTS_MAX])
         more = len(report.reconverged) - _AGENTS_MAX
         said.append(f"  as before {back}{f' and {more:,} more' if more > 0 else ''}")
+    if report.unchanged:
+        said.append(f"  old code  {', '.join(map(visible, report.unchanged))}: always a turn open")
     said.extend(_end(report))
     said.append(f"agentmesh diff {report.parent} {report.run_id}")
     return said

@@ -198,6 +198,15 @@ class Living(Reach):
             player.is_other = True
             self._tell(player, envelope, at)
 
+    @property
+    def unchanged(self) -> list[str]:
+        """Agents that were to have another code, and always had a turn open."""
+        return sorted(
+            address
+            for address, player in self._players.items()
+            if player.next and player.cell is not None and self._is_to_change(player)
+        )
+
     def _is_to_change(self, player: Player) -> bool:
         """Tell whether an agent is to have another code, and has not got it yet."""
         return agent_type_of(player.address) in self._codes and not player.is_other

@@ -53,6 +53,8 @@ class Report:
     """Of the model calls that were made."""
     reconverged: list[str] = field(default_factory=list)
     """Events after which an agent was again as recorded, so that it ran no further."""
+    unchanged: list[str] = field(default_factory=list)
+    """Agents that were to have another code, and did not get it: they always had a turn open."""
     stopped: str = ""
     """The effect whose missing answer ended the branch, or what was left after its answer."""
     seconds: float = 0.0

@@ -308,6 +308,7 @@ class _Branch:
             seconds_saved=saved.seconds,
             tokens_spent=count.spent.input_tokens + count.spent.output_tokens,
             reconverged=count.reconverged,
+            unchanged=engine.unchanged,
             stopped=stopped or count.unanswered,
             seconds=time.perf_counter() - self._started,
         )

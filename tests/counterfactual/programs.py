@@ -187,3 +187,29 @@ async def chores() -> list[int]:
         await am.ref(Node, f"n{number % 3}").work(Inputs(kind="sum", values=[number]))
         for number in range(6)
     ]
+
+
+@am.agent
+class Pair:
+    """Has a turn open from beginning to end."""
+
+    @am.handler
+    async def long(self) -> int:
+        """Take several steps."""
+        return sum([await compute("sum", [number]) for number in range(3)])
+
+
+@am.agent
+class OtherPair:
+    """Does it at once."""
+
+    @am.handler
+    async def long(self) -> int:
+        """Take none."""
+        return -1
+
+
+@am.workflow(deadline="1m")
+async def long_turn() -> int:
+    """Ask once."""
+    return await am.ref(Pair).long()

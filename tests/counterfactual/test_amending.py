@@ -103,3 +103,16 @@ def test_code_that_does_not_fit_is_refused(counted: RecordedRun, tmp_path: Path)
             am.fork(counted, at=0, edit=edit)
     with pytest.raises(am.UsageError, match="is no agent"):
         am.edit.code("Counter", programs.Bid)
+
+
+def test_a_turn_ends_with_the_code_that_it_began_with(store: Path) -> None:
+    """Whoever has one open until the branch ends is named."""
+    am.run(programs.long_turn, local=True, store=str(store), run_id="long", quiet=True)
+    edit = am.edit.code("Pair", programs.OtherPair)
+    report = checked(am.fork("long", at="Pair/main@2", edit=edit, store=str(store)), store)
+    assert (report.unchanged, report.changed) == ([], False)
+    again = [edit, am.edit.ask_again("Pair/main@3")]
+    report = am.fork("long", at="Pair/main@2", edit=again, store=str(store))
+    assert (report.unchanged, report.stopped) == (["Pair/main"], "Pair/main asks for tool compute")
+    early = am.fork("long", at="long_turn/root@1", edit=edit, store=str(store))
+    assert checked(early, store).result == -1
