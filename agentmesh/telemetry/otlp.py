@@ -8,6 +8,7 @@ in databases that refuse other control characters: lone surrogates become U+FFFD
 become their visible pictures (U+2400 and on), but for tabs and line ends.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -105,13 +106,52 @@ def _fill(made: trace_pb2.Span, span: Span, length_max: int) -> None:
 def _pairs(attributes: Mapping[str, Any], length_max: int) -> Iterable[KeyValue]:
     made, cut = [], []
     for name, value in attributes.items():
-        if isinstance(value, str) and len(value) > length_max:
-            cut.append(name)
-            value = value[:length_max]  # noqa: PLW2901 - it is shorter
-        made.append(KeyValue(key=name, value=_value(value)))
+        if type(value) is not str:
+            made.append(KeyValue(key=name, value=_value(value)))
+        elif name in _FEW_VALUES:
+            made.append(_text_pair(name, value[:length_max]))
+        else:
+            shown = value if len(value) <= length_max else value[:length_max]
+            if shown is not value:
+                cut.append(name)
+            made.append(KeyValue(key=name, value=AnyValue(string_value=clean(shown))))
     if cut:
         made.append(KeyValue(key=names.CUT, value=_value(cut)))
     return made
+
+
+@functools.lru_cache(maxsize=4096)
+def _text_pair(name: str, value: str) -> KeyValue:
+    return KeyValue(key=name, value=AnyValue(string_value=clean(value)))
+
+
+_FEW_VALUES = frozenset(
+    {
+        names.OPERATION,
+        names.PROVIDER,
+        names.AGENT_NAME,
+        names.WORKFLOW_NAME,
+        names.REQUEST_MODEL,
+        names.RESPONSE_MODEL,
+        names.TOOL_NAME,
+        names.TOOL_TYPE,
+        names.MESSAGING_SYSTEM,
+        names.MESSAGING_OPERATION,
+        names.MESSAGING_TYPE,
+        names.DESTINATION,
+        names.DESTINATION_TEMPLATE,
+        names.SPAN_KIND,
+        names.AGENT,
+        names.HANDLER,
+        names.TYPE,
+        names.OUTCOME,
+        names.EFFECT_KIND,
+        names.LINK,
+        names.LEVEL,
+        names.SERVER_ADDRESS,
+    }
+)
+"""Attributes that say the same again and again: half of what a span has."""
 
 
 def _value(value: Any) -> AnyValue:
