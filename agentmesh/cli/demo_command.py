@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agentmesh.cli import demo_page, exit_codes, hash_seed, support_desk, terminal
+from agentmesh.cli.demo_what_if import WhatIf, what_if
 from agentmesh.cli.failures import in_short
 from agentmesh.cli.run_command import store_words
 from agentmesh.cli.wording import counted
@@ -96,6 +97,7 @@ def demo(*, runs: int, local: bool, store: str | None, seed: int | None, as_json
     chosen = choose(made)
     replayed = _replay(chosen.run_id, store)
     story = _story(chosen, made, store)
+    tried = _what_if(chosen, store, simulated=model.simulated)
     commands = next_commands(chosen, store, story.agent)
     if as_json:
         terminal.print_json(
@@ -105,12 +107,15 @@ def demo(*, runs: int, local: bool, store: str | None, seed: int | None, as_json
                 "chosen": chosen.run_id,
                 "replay": replayed,
                 "messages": [beat.as_json() for beat in story.beats],
+                "what_if": None if tried is None else tried.as_json(),
                 "next": commands,
             }
         )
     else:
         page.show_replay(chosen, replayed, simulated=model.simulated)
         page.show_story(story)
+        if tried is not None:
+            page.show_lines(tried.lines())
         page.show_next(commands)
     return exit_codes.OK if replayed["identical"] else exit_codes.DIVERGED
 
@@ -216,10 +221,25 @@ def _story(chosen: DemoRun, made: list[DemoRun], store: str | None) -> "demo_pag
         return story.compared(run)
 
 
+def _what_if(chosen: DemoRun, store: str | None, *, simulated: bool) -> WhatIf | None:
+    """Ask what made the difference, and try a fix; with the simulator, which costs nothing."""
+    if not (simulated and chosen.oversold):
+        return None
+    with terminal.quiet_output(), terminal.working("asking what if") as tell:
+        return what_if(chosen.run_id, store, load_rules(RULES), tell)
+
+
 def next_commands(run: DemoRun, store: str | None, agent: str) -> list[str]:
     """Return what to try next; `agent` is whose log is worth a look."""
     name, where = run.run_id, store_words(store)
-    oversold = [f"agentmesh when {name}{where} 'Stock.left < 0'"] if run.oversold else []
+    oversold = (
+        [
+            f"agentmesh when {name}{where} 'Stock.left < 0'",
+            f"agentmesh races {name}{where} --agent Stock --failed 'result.left < 0'",
+        ]
+        if run.oversold
+        else []
+    )
     return [
         f"agentmesh show {name}{where}",
         f"agentmesh log {name}{where} --agent {agent}",

@@ -267,6 +267,11 @@ class Page:
         if story.good_order:
             self._print(f"\nWhere it went well ({story.good}): {story.good_order}.")
 
+    def show_lines(self, lines: Sequence[str]) -> None:
+        """Print lines, one after the other."""
+        for line in lines:
+            self._print(line)
+
     def show_next(self, commands: list[str]) -> None:
         """Print the commands to try next."""
         self._print("\nTry next:\n")

@@ -19,6 +19,12 @@ def check_demo(done: Done, runs: int) -> None:
     if "wrong" in outcomes:
         chosen = next(each for each in told["runs"] if each["run"] == told["chosen"])
         assert chosen["outcome"] == "wrong"
+    if told["what_if"] is not None:  # of a run that was oversold by the order of one pair
+        tried = told["what_if"]
+        assert all("Stock/main@" in each for each in tried["pair"])
+        assert (tried["before"], tried["after"], tried["samples"]) == (29, 0, 29)
+        assert tried["proved"] >= 0.9
+        assert tried["saved"] > 0
     assert told["replay"]["identical"] is True
     assert told["replay"]["turns"] > 10
     assert told["messages"]

@@ -17,6 +17,7 @@ from agentmesh.causality.order import RunOrder
 from agentmesh.causality.references import Named
 from agentmesh.causality.usage import Usage, add_usage, model_in
 from agentmesh.counterfactual import edit
+from agentmesh.counterfactual.amending import codes_in
 from agentmesh.counterfactual.answers import FUNCTION, LIVE, STOP, Answering
 from agentmesh.counterfactual.edit import Edit, Insert, Model
 from agentmesh.counterfactual.known import Known, KnownFirst
@@ -82,7 +83,7 @@ class _Bench:
         run = self._run = store.open_run(how.path)
         ledger = Ledger(run, RunOrder.of(run))
         redactor = store.redactor_for(run.info)
-        replayer = replayer_of(run, redactor, how.program)
+        replayer = self._replayer = replayer_of(run, redactor, how.program)
         further = [store.open_run(each) for each in how.known]
         self._pool = _Pool([run, *further])
         self._nothing = Known([])
@@ -120,6 +121,10 @@ class _Bench:
 
     def make(self, arm: Arm, sample: Sample) -> None:
         answers = self._answers(arm, sample.seed)
+        context = self._replayer.context
+        code = codes_in((each.as_json() for each in arm.edits), context.program)
+        if not code.keys() <= context.code.keys():
+            self._replayer.context = replace(context, code={**context.code, **code})
         edits = [*self._again, *arm.edits]
         late = any(isinstance(each, Model | Insert) for each in arm.edits)
         at = (self._how.at if self._how.at is not None else 0) if late else None

@@ -1,0 +1,1 @@
+"""What can be said of arms after so many samples."""
