@@ -11,7 +11,8 @@ The map:
 - `ids`: ids of traces and spans, from what the journal says.
 - `bars`: what happened in an agent, as intervals: turns, sends, effects.
 - `models`: what a recorded HTTP request asked a model, and what it said.
-- `spans`: bars as spans. `otlp`: spans and metrics as bytes. `sending`: bytes to an endpoint.
+- `spans`: bars as spans (`span`). `otlp`: spans and metrics as bytes.
+- `sending`: bytes to an endpoint. `settings`: what the standard variables say of it.
 - `following`: the steps of a run while it is written. `cursor`: how far somebody has got.
 - `exporting`: all of that together. `beside`: the same in a process beside a run.
 - `nesting`: users' own spans under the turns and effects that make them.

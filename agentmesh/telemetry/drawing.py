@@ -19,7 +19,8 @@ from agentmesh.telemetry import conventions as names
 from agentmesh.telemetry.bars import AgentBars, Bar, EffectBar
 from agentmesh.telemetry.models import HTTP
 from agentmesh.telemetry.settings import Capture
-from agentmesh.telemetry.spans import PRODUCER, Span, SpanMaker
+from agentmesh.telemetry.span import PRODUCER, Span
+from agentmesh.telemetry.spans import SpanMaker
 
 LANES_MAX = 128
 """Lanes that are looked through for room."""

@@ -31,7 +31,8 @@ from agentmesh.telemetry.otlp import encode_spans, rejected_in, resource_of
 from agentmesh.telemetry.otlp_metrics import encode_metrics
 from agentmesh.telemetry.sending import RefusedError, Sender, UnreachableError
 from agentmesh.telemetry.settings import Settings
-from agentmesh.telemetry.spans import Span, SpanMaker
+from agentmesh.telemetry.span import Span
+from agentmesh.telemetry.spans import SpanMaker
 
 BATCH_SPANS = 512
 SAVE_SECONDS = 1.0

@@ -16,7 +16,7 @@ from agentmesh.kernel.events import Delivered
 from agentmesh.telemetry import conventions as names
 from agentmesh.telemetry.bars import RETRIED, UNFINISHED, AgentBars, Bar, EffectBar, TurnBar
 from agentmesh.telemetry.instruments import Registry
-from agentmesh.telemetry.spans import Span
+from agentmesh.telemetry.span import Span
 
 _NS = 1e9
 

@@ -22,7 +22,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from agentmesh.telemetry import conventions as names
-from agentmesh.telemetry.spans import Span
+from agentmesh.telemetry.span import Span
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _PICTURES, _DELETE, _DELETE_PICTURE, _REPLACEMENT = 0x2400, 0x7F, "\u2421", "\ufffd"

@@ -15,7 +15,7 @@ from agentmesh.journal.run import Run
 from agentmesh.kernel.envelope import agent_type_of
 from agentmesh.telemetry.drawing import Drawn, agents, lane_name, lanes_of
 from agentmesh.telemetry.otlp import clean
-from agentmesh.telemetry.spans import Span
+from agentmesh.telemetry.span import Span
 
 _SEQUENCE = 1
 _BEGIN, _END, _INSTANT = 1, 2, 3

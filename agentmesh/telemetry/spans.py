@@ -9,7 +9,6 @@ What was said to a model or between agents is written only if that was asked for
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from agentmesh.causality.usage import Usage
@@ -29,55 +28,22 @@ from agentmesh.telemetry.bars import (
     TurnBar,
 )
 from agentmesh.telemetry.settings import Capture
-
-INTERNAL, SERVER, CLIENT_KIND, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
-"""Kinds of spans, as OTLP numbers them."""
+from agentmesh.telemetry.span import (
+    CLIENT_KIND,
+    CONSUMER,
+    INTERNAL,
+    PRODUCER,
+    Attributes,
+    Event,
+    Link,
+    Span,
+)
 
 _GOOD = (DONE, CONTINUED, RETRIED)
 _TOOL = "tool"
 _KINDS = {names.EMBEDDINGS: "EMBEDDING"}
 
-Attributes = dict[str, Any]
 Price = Callable[[str, Usage], float | None]
-
-
-@dataclass(slots=True)
-class Event:
-    """Something that happened in a span."""
-
-    at_ns: int
-    name: str
-    attributes: Attributes = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Link:
-    """What a span also follows from."""
-
-    trace_id: bytes
-    span_id: bytes
-    attributes: Attributes = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Span:
-    """One span, ready to be written."""
-
-    name: str
-    kind: int
-    trace_id: bytes
-    span_id: bytes
-    parent: bytes
-    """Empty for none."""
-    begin_ns: int
-    end_ns: int
-    attributes: Attributes
-    events: list[Event] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
-    failed: bool = False
-    problem: str = ""
-    """Why, for people."""
-    dropped_events: int = 0
 
 
 class SpanMaker:
