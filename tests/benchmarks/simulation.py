@@ -8,7 +8,7 @@ from agentmesh.simulation.pct import Pct
 from agentmesh.simulation.pool import Timing
 from agentmesh.simulation.schedulers import Fifo, Random, Scheduler
 from agentmesh.simulation.world import World
-from tests.benchmarks import forking
+from tests.benchmarks import experiments, forking
 from tests.benchmarks.simulation_programs import Rounds, hundred_messages
 from tests.benchmarks.table import Row
 from tests.simulation.programs import lost_update
@@ -26,6 +26,7 @@ def measure() -> list[Row]:
         _worlds("PCT, depth 3", partial(Pct, 3, 100)),
         _search(),
         *forking.measure(),
+        *experiments.measure(),
     ]
 
 
