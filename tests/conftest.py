@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 # Before anything is imported that reads them: a key in the developer's shell must not
 # make a test talk to a model that costs money, nor a store fill up with tests' runs.
-for _name in [each for each in os.environ if each.startswith(("OPENAI_", "AGENTMESH_"))]:
+for _name in [each for each in os.environ if each.startswith(("OPENAI_", "AGENTMESH_", "OTEL_"))]:
     del os.environ[_name]
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray would report its start over the network
 # Ray's processes would give way to all else that is tested meanwhile, and look dead or slow.

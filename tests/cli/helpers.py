@@ -39,7 +39,7 @@ class Done:
 
 def environment(**more: str) -> dict[str, str]:
     """Return an environment without what a developer's shell may have set."""
-    own = ("OPENAI_", "AGENTMESH_", "RAY_", "COVERAGE_", "PYTEST_")
+    own = ("OPENAI_", "AGENTMESH_", "OTEL_", "RAY_", "COVERAGE_", "PYTEST_")
     also = ("PYTHONHASHSEED", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "GITHUB_ACTIONS")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(own) and k not in also}
     return {**kept, "TERM": "xterm-256color", "RAY_USAGE_STATS_ENABLED": "0", **more}
