@@ -35,6 +35,8 @@ PRIORITY = "AGENTMESH_TELEMETRY_PRIORITY"
 END_SECONDS = 5.0
 """How long a process that ends waits for the last spans; they are sent without it, too."""
 _NICE = 19
+_RESTS = 3.0
+"""It works a quarter of the time while the run goes on: memory and caches have no priorities."""
 _MODULE = "agentmesh.telemetry.beside"
 
 OnChanges = Callable[[list[Change]], object]
@@ -182,6 +184,7 @@ def main(arguments: list[str]) -> int:
         on_changes=(lambda changes: _tell(changes=changes)) if "--changes" in flags else None,
     )
     if os.environ.get(PRIORITY) != "normal":
+        around.rests = _RESTS
         _step_back()
     try:
         with Store(store).open_run(run_id) as run:

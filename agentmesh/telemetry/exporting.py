@@ -79,6 +79,8 @@ class Surroundings:
     on_changes: Callable[[list[Change]], object] | None = None
     """Told what metrics have changed."""
     patience_seconds: float = PATIENCE_SECONDS
+    rests: float = 0.0
+    """How long it rests after a batch while the run goes on, as a multiple of what that took."""
 
 
 @dataclass(slots=True)
@@ -133,7 +135,7 @@ class Export:
         self._began_ns = time.time_ns()
         self._batch: list[Span] = []
         self._counted = 0
-        self._saved = self._told = time.monotonic()
+        self._saved = self._told = self._rested = time.monotonic()
 
     def run(self) -> Exported:
         """Export until the run has ended and all of it was sent.
@@ -212,6 +214,9 @@ class Export:
             self._add(bar)
         if len(self._batch) >= BATCH_SPANS:
             self._flush()
+            if self._around.rests and self._around.goes_on():
+                self._around.wait(self._around.rests * (time.monotonic() - self._rested))
+            self._rested = time.monotonic()
 
     def _add(self, bar: Bar) -> None:
         self._resolve(bar)
