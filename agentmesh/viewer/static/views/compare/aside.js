@@ -158,7 +158,7 @@ export class Detail {
       body,
     );
     try {
-      fill(body, await this._difference(mine, its, asking.signal));
+      fill(body, await this._difference(mine, its, asking.signal, KIND_NAMES[kind] === "commands"));
     } catch (error) {
       if (!asking.signal.aborted) fill(body, h("p", { class: "bad-text" }, told(error instanceof Error ? error.message : String(error))));
     }
@@ -178,11 +178,29 @@ export class Detail {
   }
 
   /**
+   * What handling the event did in each run.
    * @param {string} mine
    * @param {string} its
    * @param {AbortSignal} signal
    */
-  async _difference(mine, its, signal) {
+  async _done(mine, its, signal) {
+    const told = await Promise.all([[this._one.id, mine], [this._other.id, its]].map(async ([run, ref]) => {
+      const event = await this._context.api.ofRun(run, "event", { ref }, { signal });
+      return event.commands.map((/** @type {any} */ each) => `${each.what} ${each.payload?.text ?? ""}`.trim());
+    }));
+    const tree = new Tree("What it did, from A to B", { open: 3 });
+    tree.show(told[1], told[0]);
+    return [h("h3", null, "What it did, from ", side("A"), " to ", side("B")),
+      String(told[0]) === String(told[1]) && h("p", { class: "faint" }, "What it sent has another content: see where that arrived, further down."), tree.element];
+  }
+
+  /**
+   * @param {string} mine
+   * @param {string} its
+   * @param {AbortSignal} signal
+   * @param {boolean} does Whether handling it did something else.
+   */
+  async _difference(mine, its, signal, does) {
     const { api } = this._context;
     if (!mine || !its) {
       const [run, ref] = mine ? [this._one, mine] : [this._other, its];
@@ -191,7 +209,7 @@ export class Detail {
     }
     const found = await api.json("/api/diff/payload", { a: this._one.id, a_ref: mine, b: this._other.id, b_ref: its }, { signal });
     if (!found.lines.some((/** @type {[string, string]} */ [sign]) => sign !== " ")) {
-      return [h("p", { class: "muted" }, "What came is the same in both."), payload(found.a)];
+      return [h("p", { class: "muted" }, "What came is the same in both."), payload(found.a), does && await this._done(mine, its, signal)];
     }
     return [
       found.pointer && h("p", { class: "muted" }, "First difference at ", h("code", null, told(found.pointer))),
