@@ -228,15 +228,18 @@ _LATER = {
 }
 """Names for before, after and beside a run, and where they are: imported when one is used."""
 
+if not TYPE_CHECKING:  # type checkers would take any name for one that is there
 
-def __getattr__(name: str) -> object:
-    if name not in _LATER:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    module = import_module(f"{__name__}.{_LATER[name]}")
-    found = import_module(f"{module.__name__}.{name}") if name == "edit" else getattr(module, name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> object:
+        if name not in _LATER:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        module = import_module(f"{__name__}.{_LATER[name]}")
+        found = (
+            import_module(f"{module.__name__}.{name}") if name == "edit" else getattr(module, name)
+        )
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

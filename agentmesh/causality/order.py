@@ -83,10 +83,11 @@ class RunOrder:
             run_id: For errors.
         """
         made = cls.__new__(cls)
-        made.index, made._run_id, made._places = index, run_id, places
-        made._numbers = array("q", bytes(8 * len(index)))
+        numbers = array("q", bytes(8 * len(index)))
         for number, place in enumerate(places):
-            made._numbers[place] = number
+            numbers[place] = number
+        made.index = index
+        made._run_id, made._places, made._numbers = run_id, places, numbers  # noqa: SLF001
         return made
 
     def __len__(self) -> int:

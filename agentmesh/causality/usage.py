@@ -157,7 +157,9 @@ def model_in(request: bytes) -> str:
 
 def _counted(usage: Mapping[str, Any]) -> Usage:
     found = Usage(calls=1, input_tokens=_first(usage, _IN), output_tokens=_first(usage, _OUT))
-    details = next((usage[name] for name in _DETAILS if isinstance(usage.get(name), dict)), {})
+    details: dict[str, Any] = next(
+        (usage[name] for name in _DETAILS if isinstance(usage.get(name), dict)), {}
+    )
     found.cached_tokens = _first(details, ("cached_tokens",))
     if _CACHE_READ in usage or _CACHE_WRITTEN in usage:  # counted beside the input, not in it
         found.cached_tokens = _first(usage, (_CACHE_READ,))

@@ -176,7 +176,7 @@ def test_shell_completion_offers_commands_and_runs(recorded: Path) -> None:
     words = {"COMP_WORDS": "agentmesh show go", "COMP_CWORD": "2"}
     runs = command(cwd=recorded, env={**asked, **words})
 
-    assert commands.out.split() == ["run", "resume", "runs", "replay"]
+    assert commands.out.split() == ["run", "resume", "runs", "replay", "races"]
     assert runs.out.split() == ["good"]
 
 

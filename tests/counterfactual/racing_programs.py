@@ -88,4 +88,4 @@ async def said(who: str) -> str:
 
 def nobody_is_in(ending: "am.Ending") -> bool:
     """Tell whether the box has a name in it."""
-    return ending.state("Box")["names"] == ["Ben", "Ada"]
+    return bool(ending.state("Box")["names"] == ["Ben", "Ada"])

@@ -91,13 +91,10 @@ def test_what_comes_too_late_is_a_matter_of_timing(store: Path) -> None:
 
 def test_what_came_in_the_wrong_order_is_found_without_a_call(store: Path) -> None:
     """Two clerks have read before either has written."""
-    for seed in range(20):
-        found_order = _lost_update(store, str(seed))
-        if found_order is not None:
-            break
-    assert found_order is not None
-    assert found_order.kind == "order"
-    assert found_order.blames[0].suspect.agent == "Ledger/books"
+    tried = (_lost_update(store, str(seed)) for seed in range(20))
+    found = next(each for each in tried if each is not None)
+    assert found.kind == "order"
+    assert found.blames[0].suspect.agent == "Ledger/books"
 
 
 def _lost_update(store: Path, seed: str) -> Attribution | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from agentmesh.errors import UsageError
 from agentmesh.kernel import envelope as kinds
+from agentmesh.kernel.behavior import Behavior
 from agentmesh.kernel.cell import Cell
 from agentmesh.kernel.envelope import Envelope
 from agentmesh.kernel.pending import Pending
@@ -52,9 +53,7 @@ class Interpreter:
         assert isinstance(instance, State)
         return b"x" * instance.count
 
-    def amended(
-        self, run: object, instance: object, envelope: Envelope
-    ) -> tuple["Behavior", object]:
+    def amended(self, run: object, instance: object, envelope: Envelope) -> tuple[Behavior, object]:
         del run, envelope
         return self, instance
 

@@ -15,6 +15,33 @@ from agentmesh.viewer.tables import CODES
 
 SECONDS = 60.0
 
+RUN = "/api/runs/news"
+READING = (
+    "/",
+    "/static/index.html",
+    "/api/config",
+    "/api/runs",
+    RUN,
+    f"{RUN}/live",
+    f"{RUN}/columns/turns",
+    f"{RUN}/previews/messages?rows=0",
+    f"{RUN}/event?ref=0",
+    f"{RUN}/payload?ref=1",
+    f"{RUN}/causes?ref=3",
+    f"{RUN}/effects-of?ref=3",
+    f"{RUN}/waits",
+    f"{RUN}/critical-path",
+    f"{RUN}/steps?ref=3",
+    f"{RUN}/search?text=rain",
+    f"{RUN}/debug-line?ref=3",
+    f"{RUN}/identities",
+    f"{RUN}/findings",
+    f"{RUN}/findings/races.json",
+    "/api/diff?a=news&b=other",
+    "/api/diff/payload?a=news&a_ref=2&b=other&b_ref=2",
+)
+"""Every route that only reads."""
+
 
 @dataclass(frozen=True)
 class Answer:
