@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +20,11 @@ TEXT = "Writer/w1@1"
 
 
 @pytest.fixture(scope="module")
-def server(store: str) -> Iterator[ViewServer]:
+def server(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViewServer]:
     """The server, with everything switched on, and findings to show."""
+    copied = str(tmp_path_factory.mktemp("browsed") / "runs")
+    shutil.copytree(store, copied)  # branches are made here, which other tests don't expect
+    store = copied
     list(am.races("news", store=store))
     folder = Path(store) / "news/findings"
     (folder / "experiment-00.json").write_text(json.dumps(EXPERIMENT))
